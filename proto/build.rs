@@ -1,0 +1,28 @@
+//! Compiles the published `.proto` files in Rust (protox), so that no machine needs protoc.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use prost::Message as _;
+
+const FILES: [&str; 6] = [
+    "octroi/v1/access.proto",
+    "octroi/v1/dataset.proto",
+    "octroi/v1/evidence.proto",
+    "octroi/v1/object.proto",
+    "octroi/v1/principal.proto",
+    "octroi/keys/v1/keys.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=octroi");
+    let descriptors = protox::compile(FILES, ["."])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure()
+        // Maps in the order of their keys: what is hashed must encode the same way each time.
+        .btree_map(".")
+        .bytes(".octroi.v1.PutObjectRequest")
+        .bytes(".octroi.v1.GetObjectResponse")
+        .compile_fds(descriptors)?;
+    Ok(())
+}
