@@ -1,1 +1,27 @@
-//! Octroi.
+//! Octroi: a secure data-sharing gateway for a city's data lake.
+//!
+//! The folders are the stations of a request, in the order in which it meets them:
+//!
+//! ```text
+//! listen -> authenticate -> authorise -> catalogue | object -> evidence -> respond
+//!  TLS       Caller        Permit<A>     metadata   bytes     Receipt
+//! ```
+//!
+//! Each hands the next a type that only it can make. [`grpc`] and [`https`] turn wire messages into typed requests
+//! and back, and do nothing else. See `docs/ARCHITECTURE.md`.
+
+pub mod answer;
+pub mod authenticate;
+pub mod authorise;
+pub mod catalogue;
+pub mod clock;
+pub mod command;
+pub mod evidence;
+pub mod grpc;
+pub mod https;
+pub mod keys;
+pub mod listen;
+pub mod object;
+pub mod registry;
+pub mod serve;
+pub mod settings;
