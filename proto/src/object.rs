@@ -84,8 +84,8 @@ pub struct ObjectVersion {
     pub dataset: DatasetId,
     /// The object's identity, which survives new versions.
     pub uuid: Uuid,
-    /// 1 for the first.
-    pub version: u64,
+    /// The version's identity.
+    pub version_id: Uuid,
 }
 
 /// A committed object, as the registry keeps it.
@@ -93,6 +93,8 @@ pub struct ObjectVersion {
 pub struct StoredObject {
     /// Identity and version.
     pub at: ObjectVersion,
+    /// 1 for the first version committed under its key, one more at each.
+    pub version: u64,
     /// Its name within the dataset.
     pub key: ObjectKey,
     /// Bytes of plaintext.
@@ -115,7 +117,7 @@ impl StoredObject {
         v1::Object {
             dataset: self.at.dataset.to_string(),
             key: self.key.to_string(),
-            version: self.at.version,
+            version: self.version,
             length: self.length,
             sha256: self.sha256.to_vec(),
             media_type: self.media_type.as_str().to_owned(),
@@ -131,6 +133,7 @@ impl From<&StoredObject> for v1::StoredObject {
             uuid: object.at.uuid.as_bytes().to_vec(),
             sealed_sha256: object.sealed_sha256.to_vec(),
             sealed_length: object.sealed_length,
+            version_id: object.at.version_id.as_bytes().to_vec(),
         }
     }
 }
@@ -147,10 +150,12 @@ impl TryFrom<v1::StoredObject> for StoredObject {
         let sha256 = check.field("object.sha256", digest(&object.sha256));
         let stored = check.field("object.stored", time::parse(object.stored));
         let uuid = check.field("uuid", Uuid::from_slice(&wire.uuid).map_err(|_| "must be 16 bytes"));
+        let version_id = check.field("version_id", Uuid::from_slice(&wire.version_id).map_err(|_| "must be 16 bytes"));
         let sealed_sha256 = check.field("sealed_sha256", digest(&wire.sealed_sha256));
         let parsed = (|| {
             Some(Self {
-                at: ObjectVersion { dataset: dataset?, uuid: uuid?, version: object.version },
+                at: ObjectVersion { dataset: dataset?, uuid: uuid?, version_id: version_id? },
+                version: object.version,
                 key: key?,
                 length: object.length,
                 sha256: sha256?,

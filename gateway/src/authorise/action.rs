@@ -1,13 +1,49 @@
-//! Everything that a caller can ask for. Each is a type, so that a permit for one is no permit for another.
+//! Everything that a caller can ask for. Each is a type, so that a permit for one is no permit for another, and
+//! each names what it is done to.
+
+use octroi_proto::{AccessRequest, Dataset, Grant, Principal};
 
 /// Something that a caller can ask for; the Cedar schema has an action of the same name.
 pub trait Action: Send + Sync + std::fmt::Debug + 'static {
     /// Its name in the policies and in the evidence.
     const NAME: &'static str;
+    /// What it is done to; a permit carries it.
+    type Target: Send + Sync + std::fmt::Debug;
+}
+
+/// The gateway itself, as the target of what is about no dataset.
+#[derive(Debug, Clone, Copy)]
+pub struct Gateway;
+
+/// A dataset, with the grant under which the caller reaches its objects; stewards and public data need none.
+#[derive(Debug, Clone)]
+pub struct Lent {
+    /// The dataset.
+    pub dataset: Dataset,
+    /// The live grant, where one was needed.
+    pub grant: Option<Grant>,
+}
+
+/// A request for access and the dataset it asks for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The request.
+    pub request: AccessRequest,
+    /// The dataset.
+    pub dataset: Dataset,
+}
+
+/// A grant and the dataset it lends.
+#[derive(Debug, Clone)]
+pub struct Granted {
+    /// The grant.
+    pub grant: Grant,
+    /// The dataset.
+    pub dataset: Dataset,
 }
 
 macro_rules! actions {
-    ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
+    ($($(#[$doc:meta])* $name:ident on $target:ty),+ $(,)?) => {
         $(
             $(#[$doc])*
             #[derive(Debug, Clone, Copy)]
@@ -15,6 +51,7 @@ macro_rules! actions {
 
             impl Action for $name {
                 const NAME: &'static str = stringify!($name);
+                type Target = $target;
             }
         )+
 
@@ -25,53 +62,53 @@ macro_rules! actions {
 
 actions! {
     /// See a dataset's metadata.
-    ReadMetadata,
+    ReadMetadata on Dataset,
     /// Register a dataset.
-    RegisterDataset,
+    RegisterDataset on Gateway,
     /// Replace a dataset's description.
-    DescribeDataset,
+    DescribeDataset on Dataset,
     /// Put a dataset into the feeds.
-    PublishDataset,
+    PublishDataset on Dataset,
     /// Take a dataset out of the feeds.
-    WithdrawDataset,
+    WithdrawDataset on Dataset,
     /// Raise a dataset's level.
-    RaiseLevel,
+    RaiseLevel on Dataset,
     /// Add a principal.
-    AddPrincipal,
+    AddPrincipal on Gateway,
     /// Approve a waiting principal.
-    ApprovePrincipal,
+    ApprovePrincipal on Principal,
     /// Revoke a principal.
-    RevokePrincipal,
+    RevokePrincipal on Principal,
     /// Revoke an organisation.
-    RevokeOrganisation,
+    RevokeOrganisation on Gateway,
     /// See the principals.
-    ListPrincipals,
+    ListPrincipals on Gateway,
     /// Record an agreement.
-    AddAgreement,
+    AddAgreement on Gateway,
     /// See the agreements.
-    ListAgreements,
+    ListAgreements on Gateway,
     /// Ask for access to a dataset.
-    RequestAccess,
+    RequestAccess on Dataset,
     /// See a request for access.
-    ReadRequest,
+    ReadRequest on Asked,
     /// Grant or refuse a request for access.
-    DecideRequest,
+    DecideRequest on Asked,
     /// See a grant.
-    ReadGrant,
+    ReadGrant on Granted,
     /// Revoke a grant.
-    RevokeGrant,
+    RevokeGrant on Granted,
     /// Download an object.
-    FetchObject,
+    FetchObject on Lent,
     /// See which objects there are.
-    ListObjects,
+    ListObjects on Lent,
     /// Upload an object.
-    StoreObject,
+    StoreObject on Lent,
     /// Delete an object.
-    DeleteObject,
+    DeleteObject on Lent,
     /// Read entries of the evidence.
-    ReadEvidence,
+    ReadEvidence on Gateway,
     /// Read tiles and checkpoints of the evidence log.
-    ReadLog,
+    ReadLog on Gateway,
     /// Ask who one is, whether the gateway is well, and what it speaks.
-    Probe,
+    Probe on Gateway,
 }

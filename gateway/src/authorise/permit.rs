@@ -1,24 +1,19 @@
 //! What authorisation hands on.
 
-use std::marker::PhantomData;
-
-use octroi_proto::{Dataset, Grant, Instant, Reason, wire::v1};
+use octroi_proto::{Instant, Reason, wire::v1};
 
 use super::action::Action;
 use crate::authenticate::Caller;
 
-/// Leave for one caller to do one thing, to one dataset where the thing is about a dataset. Only
-/// [`crate::authorise`] makes one. It says what it rests on, and it ends: [`super::Gate::renew`] checks it again
-/// before each chunk and each commit.
+/// Leave for one caller to do one thing to one target. Only [`crate::authorise`] makes one. It says what it rests
+/// on, and it ends: [`super::Gate::renew`] checks it again before each chunk and each commit.
 #[derive(Debug)]
 pub struct Permit<A: Action> {
-    decided: Decided,
     caller: Caller,
-    dataset: Option<Dataset>,
-    grant: Option<Grant>,
+    target: A::Target,
+    decided: Decided,
     until: Option<Instant>,
     epoch: u64,
-    action: PhantomData<fn() -> A>,
 }
 
 /// A decision as evidence: who asked for what, and the policies that determined the answer.
@@ -32,4 +27,38 @@ pub struct Decided {
     pub policies: Vec<String>,
     /// Why, in the caller's words, where the call asks for it.
     pub reason: Option<Reason>,
+}
+
+impl<A: Action> Permit<A> {
+    /// What it is leave to do it to, as it stood when it was last checked.
+    pub fn target(&self) -> &A::Target {
+        &self.target
+    }
+
+    /// Who may.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// The decision, for the evidence.
+    pub fn decided(&self) -> &Decided {
+        &self.decided
+    }
+
+    /// When it ends by itself; `None` for never.
+    pub fn until(&self) -> Option<Instant> {
+        self.until
+    }
+
+    /// The state of the register it was decided on: it stands without another look while that is current.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The same permit with the caller's reason in its evidence.
+    #[must_use]
+    pub fn because(mut self, reason: Reason) -> Self {
+        self.decided.reason = Some(reason);
+        self
+    }
 }
