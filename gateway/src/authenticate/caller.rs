@@ -33,6 +33,12 @@ impl Member {
         Self { principal, credential, until }
     }
 
+    /// A member for a test.
+    #[cfg(test)]
+    pub(crate) fn for_test(principal: Principal) -> Self {
+        Self { principal, credential: CredentialKind::Certificate, until: Instant::MAX }
+    }
+
     /// The principal as it stood when it was looked up.
     pub fn principal(&self) -> &Principal {
         &self.principal

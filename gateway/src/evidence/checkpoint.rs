@@ -161,7 +161,7 @@ impl LogKey {
     fn parse(text: &str) -> Option<Self> {
         let text = text.strip_suffix('\n')?;
         let signer = StandardSigner::new(text).ok()?;
-        let key = Zeroizing::new(BASE64.decode(text.rsplit_once('+')?.1).ok()?);
+        let key = Zeroizing::new(BASE64.decode(text.splitn(5, '+').last()?).ok()?);
         let seed = Zeroizing::new(<[u8; 32]>::try_from(key.get(1..)?).ok()?);
         let public = SigningKey::from_bytes(&seed).verifying_key();
         let verifier = signed_note::new_ed25519_verifier_key(signer.name(), &public).parse().ok()?;
