@@ -233,6 +233,14 @@ impl Registry {
     }
 
     fn over(store: Store, settings: &RegistrySettings, clock: SharedClock) -> Result<Self, OpenError> {
+        let (registry, writer) = Self::assemble(store, settings, clock)?;
+        let thread = thread::Builder::new().name("registry".to_owned()).spawn(|| writer.run());
+        *registry.0.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread.map_err(OpenError::Thread)?);
+        Ok(registry)
+    }
+
+    /// The register and its writer, which does nothing until it runs.
+    fn assemble(store: Store, settings: &RegistrySettings, clock: SharedClock) -> Result<(Self, Writer), OpenError> {
         let log = store.log();
         let index = open_index(&settings.index, &log)?;
         let (queue, waiting) = sync_channel(settings.queue.max(1));
@@ -250,10 +258,9 @@ impl Registry {
             checkpoints: Timer::every(settings.checkpoint_every),
             counts: Timer::every(settings.count_every),
         };
-        let thread = thread::Builder::new().name("registry".to_owned()).spawn(|| writer.run());
-        let writer = Mutex::new(Some(thread.map_err(OpenError::Thread)?));
-        let nothing = Overlay::default();
-        Ok(Self(Arc::new(Shared { index, nothing, log, queue, epoch, tally, clock, syncs, failed, writer })))
+        let (nothing, thread) = (Overlay::default(), Mutex::default());
+        let shared = Shared { index, nothing, log, queue, epoch, tally, clock, syncs, failed, writer: thread };
+        Ok((Self(Arc::new(shared)), writer))
     }
 
     /// Makes a change. When this returns its outcome, the change is durable and every read shows it.

@@ -104,7 +104,7 @@ impl<T: Tiles> TileReader for Fetch<'_, T> {
 mod tests {
     use super::{
         super::{
-            Log,
+            KernelSalts, Log, Store,
             store::tests::{fill, store},
         },
         *,
@@ -145,9 +145,9 @@ mod tests {
     #[test]
     fn a_log_that_shrank_or_was_rewritten_is_caught() {
         let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let (mut honest, mut other) = (store(one.path(), 300), store(two.path(), 1));
-        // The other log has one entry in front, so all its leaves differ.
-        fill(&mut other, 320);
+        let mut honest = store(one.path(), 300);
+        let mut other = Store::create(two.path(), "octroi.test/log", Box::new(KernelSalts)).unwrap();
+        fill(&mut other, 321);
         (honest.publish().unwrap(), other.publish().unwrap());
         let (older, newer) = (honest.log().head(), other.log().head());
         let rewritten = check_continuation(older, newer, &other.log());

@@ -214,7 +214,10 @@ mod tests {
         #[test]
         fn cuts_insertions_and_swaps_fail(at: prop::sample::Index, other: prop::sample::Index, inserted in "[ -~\n]{1,3}") {
             let (proof, checkpoint, key) = proven();
-            let (at, other) = (at.index(proof.len()), other.index(proof.len()));
+            let (mut at, other) = (at.index(proof.len()), other.index(proof.len()));
+            while !proof.is_char_boundary(at) {
+                at -= 1;
+            }
             let mut longer = proof.clone();
             longer.insert_str(at, &inserted);
             prop_assert!(verify(&longer, &checkpoint, &key).is_err());

@@ -9,7 +9,7 @@ mod dataset;
 mod object;
 mod principal;
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;
 
 use octroi_proto::{Dataset, DatasetId, Instant, Level, Principal, PrincipalState, Role, Violations, wire::v1::entry};
 

@@ -116,7 +116,8 @@ impl Writer {
         false
     }
 
-    fn round(&mut self, jobs: Vec<Box<dyn Job>>) {
+    /// Decides, records, applies and answers what came together.
+    pub(super) fn round(&mut self, jobs: Vec<Box<dyn Job>>) {
         let epoch = *self.epoch.borrow();
         let mut round = Round { batch: self.store.begin(), overlay: Overlay::default(), epoch, waiting: Vec::new() };
         for job in jobs {

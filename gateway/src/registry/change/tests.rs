@@ -1,1 +1,413 @@
+use super::{super::tests::*, *};
+use crate::authorise::{Asked, Gateway, Granted, Lent};
+use octroi_proto::{
+    AccessRequest, Agreement, DatasetState, GrantAction, RequestState, Visibility, wire::v1::entry::Record,
+};
+use proptest::prelude::*;
+use std::time::Duration;
 
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
+fn later(world: &World, by: Duration) -> Instant {
+    world.now().checked_add(by).unwrap()
+}
+
+fn published(world: &mut World, id: &str, level: Level) -> Dataset {
+    let dataset = world.dataset(id, level);
+    world.run("claire", dataset, PublishDataset).unwrap()
+}
+
+fn ask(world: &mut World, dataset: &Dataset, actions: Vec<GrantAction>) -> Result<AccessRequest, ChangeError> {
+    let purpose = "network planning".parse().unwrap();
+    world.run("volta", dataset.clone(), RequestAccess { purpose, actions })
+}
+
+fn grant(
+    world: &mut World,
+    dataset: &Dataset,
+    request: &AccessRequest,
+    expires: Instant,
+    agreement: Option<&str>,
+) -> Result<octroi_proto::Grant, ChangeError> {
+    let target = Asked { request: request.clone(), dataset: dataset.clone() };
+    world.run("claire", target, Grant { expires, agreement: agreement.map(|id| id.parse().unwrap()) })
+}
+
+fn agreement(world: &World, id: &str, organisation: &str, dataset: &str) -> AddAgreement {
+    AddAgreement {
+        agreement: Agreement {
+            id: id.parse().unwrap(),
+            organisation: organisation.parse().unwrap(),
+            datasets: vec![dataset.parse().unwrap()],
+            information: "readings".into(),
+            functions: "planning".into(),
+            operation: "by hand".into(),
+            responsibility: "theirs".into(),
+            review_due: later(world, YEAR),
+            added_by: None,
+            added: None,
+        },
+    }
+}
+
+#[test]
+fn bootstrap_ends_with_the_first_steward() {
+    let mut world = World::new();
+    assert_eq!(world.add("opal", "vera", "firm", Role::Vendor).unwrap().state, PrincipalState::Waiting);
+    assert_eq!(world.add("opal", "alex", "ville", Role::Auditor).unwrap().state, PrincipalState::Active);
+    assert_eq!(world.add("opal", "claire", "ville", Role::Steward).unwrap().state, PrincipalState::Active);
+    assert_eq!(world.add("opal", "colin", "ville", Role::Steward).unwrap().state, PrincipalState::Waiting);
+    assert_eq!(world.add("opal", "portal", "data-gouv", Role::Harvester).unwrap().state, PrincipalState::Active);
+}
+
+#[test]
+fn names_and_credentials_are_used_once() {
+    let mut world = World::peopled();
+    assert!(matches!(world.add("opal", "volta", "ville", Role::Vendor), Err(ChangeError::Taken(Subject::Principal))));
+    let twin = AddPrincipal {
+        name: "twin".parse().unwrap(),
+        organisation: "ville".parse().unwrap(),
+        role: Role::Vendor,
+        credential: certificate(0),
+    };
+    assert!(matches!(world.run("opal", Gateway, twin), Err(ChangeError::Taken(Subject::Certificate))));
+    let oidc = octroi_proto::OidcSubject { issuer: "https://issuer".into(), subject: "s".into() };
+    let bound = |name: &str| AddPrincipal {
+        name: name.parse().unwrap(),
+        organisation: "ville".parse().unwrap(),
+        role: Role::Vendor,
+        credential: octroi_proto::Credential::Oidc(oidc.clone()),
+    };
+    world.run("opal", Gateway, bound("first")).unwrap();
+    assert_eq!(world.registry.principal_by_oidc(&oidc).unwrap().unwrap().name.as_str(), "first");
+    assert!(matches!(world.run("opal", Gateway, bound("second")), Err(ChangeError::Taken(Subject::OidcSubject))));
+}
+
+#[test]
+fn approval_takes_a_steward_and_another_person() {
+    let mut world = World::peopled();
+    let waiting = world.add("opal", "vera", "firm", Role::Vendor).unwrap();
+    let mut approve = |who: &str| world.run(who, waiting.clone(), ApprovePrincipal);
+    assert!(matches!(approve("vera"), Err(ChangeError::CallerInactive)));
+    assert!(matches!(approve("volta"), Err(ChangeError::NotApprover)));
+    assert_eq!(approve("rene").unwrap().state, PrincipalState::Waiting);
+    assert!(matches!(approve("rene"), Err(ChangeError::ApprovedAlready)));
+    assert_eq!(approve("opal").unwrap().state, PrincipalState::Waiting, "two people, no steward");
+    let active = approve("claire").unwrap();
+    assert_eq!((active.state, active.generation), (PrincipalState::Active, 2));
+    assert!(matches!(approve("colin"), Err(ChangeError::State { .. })));
+}
+
+#[test]
+fn an_approver_who_was_revoked_counts_no_more() {
+    let mut world = World::peopled();
+    let waiting = world.add("opal", "vera", "firm", Role::Vendor).unwrap();
+    world.run("rene", waiting.clone(), ApprovePrincipal).unwrap();
+    let rene = world.principal("rene");
+    world.run("opal", rene, RevokePrincipal).unwrap();
+    assert_eq!(world.run("claire", waiting.clone(), ApprovePrincipal).unwrap().state, PrincipalState::Waiting);
+    assert_eq!(world.run("colin", waiting, ApprovePrincipal).unwrap().state, PrincipalState::Active);
+}
+
+#[test]
+fn revocation_is_for_good() {
+    let mut world = World::peopled();
+    let volta = world.principal("volta");
+    let revoked = world.run("opal", volta.clone(), RevokePrincipal).unwrap();
+    assert_eq!((revoked.state, revoked.generation), (PrincipalState::Revoked, volta.generation + 1));
+    assert!(matches!(world.run("opal", volta.clone(), RevokePrincipal), Err(ChangeError::State { .. })));
+    assert!(matches!(world.run("claire", volta, ApprovePrincipal), Err(ChangeError::State { .. })));
+    assert!(matches!(world.add("opal", "volta", "ville", Role::Vendor), Err(ChangeError::Taken(_))));
+}
+
+#[test]
+fn an_organisation_goes_with_all_it_has() {
+    let mut world = World::peopled();
+    let dataset = published(&mut world, "capteurs", Level::QuasiSensitive);
+    let request = ask(&mut world, &dataset, vec![GrantAction::Fetch]).unwrap();
+    let expires = later(&world, YEAR);
+    let lent = grant(&mut world, &dataset, &request, expires, None).unwrap();
+    let second = ask(&mut world, &dataset, vec![GrantAction::Fetch]).unwrap();
+    let id: octroi_proto::OrganisationId = "voltaic-sas".parse().unwrap();
+    let gone = world.run("opal", Gateway, RevokeOrganisation { id: id.clone() }).unwrap();
+    assert_eq!((gone.principals_revoked, gone.grants_revoked), (1, 1));
+    assert_eq!(world.principal("volta").state, PrincipalState::Revoked);
+    assert!(world.registry.grant(&lent.id).unwrap().unwrap().revoked.is_some());
+    assert!(world.registry.organisation(&id).unwrap().unwrap().revoked);
+    assert!(matches!(world.add("opal", "vito", "voltaic-sas", Role::Vendor), Err(ChangeError::OrganisationRevoked)));
+    let refused = grant(&mut world, &dataset, &second, expires, None);
+    assert!(matches!(refused, Err(ChangeError::OrganisationRevoked)));
+    let again = world.run("opal", Gateway, RevokeOrganisation { id });
+    assert!(matches!(again, Err(ChangeError::OrganisationRevoked)));
+}
+
+#[test]
+fn only_its_own_steward_manages_a_dataset() {
+    let mut world = World::peopled();
+    let dataset = world.dataset("capteurs", Level::QuasiSensitive);
+    for other in ["colin", "opal", "rene", "volta"] {
+        assert!(matches!(world.run(other, dataset.clone(), PublishDataset), Err(ChangeError::NotSteward)), "{other}");
+        let raise = RaiseLevel { level: Level::Sensitive };
+        assert!(matches!(world.run(other, dataset.clone(), raise), Err(ChangeError::NotSteward)), "{other}");
+    }
+    let register = RegisterDataset { description: description("other", Level::Public) };
+    assert!(matches!(world.run("opal", Gateway, register.clone()), Err(ChangeError::NotSteward)));
+    assert!(world.run("colin", Gateway, register).is_ok(), "any steward registers, for the steward it names");
+    let mut unfit = description("third", Level::Public);
+    unfit.steward = "volta".parse().unwrap();
+    assert!(matches!(
+        world.run("claire", Gateway, RegisterDataset { description: unfit }),
+        Err(ChangeError::Invalid(_))
+    ));
+}
+
+#[test]
+fn a_description_keeps_the_id_and_never_lowers_the_level() {
+    let mut world = World::peopled();
+    let dataset = world.dataset("capteurs", Level::QuasiSensitive);
+    let mut describe = |id: &str, level, revision| {
+        let change = DescribeDataset { description: description(id, level), revision };
+        world.run("claire", dataset.clone(), change)
+    };
+    assert!(matches!(describe("other", Level::QuasiSensitive, None), Err(ChangeError::Invalid(_))));
+    assert!(matches!(describe("capteurs", Level::Public, None), Err(ChangeError::LevelFalls { .. })));
+    assert!(matches!(describe("capteurs", Level::QuasiSensitive, Some(7)), Err(ChangeError::Revision { current: 1 })));
+    assert_eq!(describe("capteurs", Level::Sensitive, Some(1)).unwrap().revision, 2);
+    assert!(matches!(describe("capteurs", Level::QuasiSensitive, None), Err(ChangeError::LevelFalls { .. })));
+}
+
+#[test]
+fn what_becomes_sensitive_becomes_hidden() {
+    let mut world = World::peopled();
+    let dataset = published(&mut world, "capteurs", Level::Public);
+    let raised = world.run("claire", dataset, RaiseLevel { level: Level::Sensitive }).unwrap();
+    assert_eq!(raised.description.visibility, Visibility::Hidden);
+    assert_eq!(world.registry.dataset(&raised.description.id).unwrap(), Some(raised));
+}
+
+#[test]
+fn access_is_asked_by_vendors_for_what_is_lent() {
+    let mut world = World::peopled();
+    let fetch = || vec![GrantAction::Fetch];
+    let draft = world.dataset("draft", Level::QuasiSensitive);
+    assert!(matches!(ask(&mut world, &draft, fetch()), Err(ChangeError::State { .. })));
+    for level in [Level::Public, Level::Sensitive] {
+        let other = published(&mut world, level.as_str(), level);
+        assert!(matches!(ask(&mut world, &other, fetch()), Err(ChangeError::LevelUnfit { .. })));
+    }
+    let dataset = published(&mut world, "capteurs", Level::QuasiSensitive);
+    let other = RequestAccess { purpose: "marketing".parse().unwrap(), actions: fetch() };
+    assert!(matches!(world.run("volta", dataset.clone(), other.clone()), Err(ChangeError::Invalid(_))));
+    assert!(matches!(world.run("rene", dataset.clone(), other), Err(ChangeError::NotLent)));
+    let (one, two) = (ask(&mut world, &dataset, fetch()).unwrap(), ask(&mut world, &dataset, fetch()).unwrap());
+    world.clock.advance(Duration::from_secs(1));
+    let three = ask(&mut world, &dataset, fetch()).unwrap();
+    let listed = world.registry.requests(None, 10).unwrap();
+    assert_eq!(listed.last(), Some(&three), "newest last");
+    assert!(listed.contains(&one) && listed.contains(&two) && one.id != two.id);
+}
+
+#[test]
+fn a_request_is_decided_once_within_bounds() {
+    let mut world = World::peopled();
+    let dataset = published(&mut world, "capteurs", Level::QuasiSensitive);
+    let request = ask(&mut world, &dataset, vec![GrantAction::Fetch]).unwrap();
+    let now = world.now();
+    for expires in [now, later(&world, YEAR * 2 + Duration::from_secs(2 * 86_400))] {
+        assert!(matches!(grant(&mut world, &dataset, &request, expires, None), Err(ChangeError::Invalid(_))));
+    }
+    let expires = later(&world, YEAR * 2);
+    let lent = grant(&mut world, &dataset, &request, expires, None).unwrap();
+    let decided = world.registry.request(&request.id).unwrap().unwrap();
+    assert_eq!((decided.state, decided.grant), (RequestState::Granted, Some(lent.id)));
+    assert_eq!(world.registry.grants_of(&lent.dataset, &lent.organisation).unwrap(), [lent]);
+    assert!(matches!(grant(&mut world, &dataset, &request, expires, None), Err(ChangeError::State { .. })));
+    let refuse = Refuse { reason: "no".parse().unwrap() };
+    let target = Asked { request: request.clone(), dataset: dataset.clone() };
+    assert!(matches!(world.run("claire", target, refuse.clone()), Err(ChangeError::State { .. })));
+    let second = ask(&mut world, &dataset, vec![GrantAction::Fetch]).unwrap();
+    let target = Asked { request: second, dataset };
+    assert!(matches!(world.run("colin", target.clone(), refuse.clone()), Err(ChangeError::NotSteward)));
+    assert_eq!(world.run("claire", target, refuse).unwrap().reason, "no");
+}
+
+#[test]
+fn a_grant_rests_on_a_live_agreement_where_one_is_demanded() {
+    let mut world = World::peopled();
+    let mut described = description("capteurs", Level::QuasiSensitive);
+    described.agreement_required = true;
+    let dataset = world.run("claire", Gateway, RegisterDataset { description: described }).unwrap();
+    let dataset = world.run("claire", dataset, PublishDataset).unwrap();
+    world.dataset("other", Level::QuasiSensitive);
+    let request = ask(&mut world, &dataset, vec![GrantAction::Fetch]).unwrap();
+    for (id, organisation, covered) in
+        [("fits", "voltaic-sas", "capteurs"), ("theirs", "ville", "capteurs"), ("elsewhere", "voltaic-sas", "other")]
+    {
+        let added = agreement(&world, id, organisation, covered);
+        world.run("claire", Gateway, added.clone()).unwrap();
+        assert!(matches!(world.run("claire", Gateway, added), Err(ChangeError::Taken(_))));
+    }
+    let stranger = agreement(&world, "stranger", "nobody", "capteurs");
+    assert!(matches!(world.run("claire", Gateway, stranger), Err(ChangeError::Absent(Subject::Organisation))));
+    let expires = later(&world, YEAR + YEAR / 2);
+    assert!(matches!(grant(&mut world, &dataset, &request, expires, None), Err(ChangeError::AgreementRequired)));
+    for (id, why) in [
+        ("absent", UnfitAgreement::Absent),
+        ("theirs", UnfitAgreement::OtherOrganisation),
+        ("elsewhere", UnfitAgreement::OtherDataset),
+    ] {
+        let refused = grant(&mut world, &dataset, &request, expires, Some(id));
+        assert!(matches!(refused, Err(ChangeError::AgreementUnfit(found)) if found == why), "{id}");
+    }
+    assert!(grant(&mut world, &dataset, &request, expires, Some("fits")).is_ok());
+    world.clock.advance(YEAR);
+    let second = ask(&mut world, &dataset, vec![GrantAction::Fetch]).unwrap();
+    let refused = grant(&mut world, &dataset, &second, expires, Some("fits"));
+    assert!(matches!(refused, Err(ChangeError::AgreementUnfit(UnfitAgreement::ReviewDue))));
+}
+
+#[test]
+fn objects_are_stored_by_the_steward_and_under_a_live_grant() {
+    let mut world = World::peopled();
+    let dataset = published(&mut world, "capteurs", Level::QuasiSensitive);
+    let lent = |grant: Option<&octroi_proto::Grant>| Lent { dataset: dataset.clone(), grant: grant.cloned() };
+    assert!(matches!(world.run("volta", lent(None), object("a", 1)), Err(ChangeError::NotLent)));
+    let expires = later(&world, YEAR);
+    let request = ask(&mut world, &dataset, vec![GrantAction::Fetch]).unwrap();
+    let fetch = grant(&mut world, &dataset, &request, expires, None).unwrap();
+    assert!(matches!(world.run("volta", lent(Some(&fetch)), object("a", 1)), Err(ChangeError::NotLent)));
+    let request = ask(&mut world, &dataset, vec![GrantAction::Store]).unwrap();
+    let store = grant(&mut world, &dataset, &request, expires, None).unwrap();
+    world.run("volta", lent(Some(&store)), object("a", 1)).unwrap();
+    assert!(matches!(world.run("rene", lent(Some(&store)), object("b", 2)), Err(ChangeError::NotLent)));
+    let target = Granted { grant: store.clone(), dataset: dataset.clone() };
+    world.run("claire", target.clone(), RevokeGrant).unwrap();
+    assert!(matches!(world.run("claire", target, RevokeGrant), Err(ChangeError::State { .. })));
+    assert!(matches!(world.run("volta", lent(Some(&store)), object("a", 1)), Err(ChangeError::NotLent)));
+    assert!(world.run("claire", lent(None), object("c", 3)).is_ok());
+    world.run("claire", dataset.clone(), RaiseLevel { level: Level::Sensitive }).unwrap();
+    assert!(matches!(world.run("claire", lent(None), object("d", 4)), Err(ChangeError::LevelUnfit { .. })));
+    let remove = RemoveObject { key: "a".parse().unwrap(), if_version: None };
+    assert!(world.run("claire", lent(None), remove).is_ok(), "what is there can still be destroyed");
+}
+
+#[test]
+fn an_expired_grant_stores_nothing() {
+    let mut world = World::peopled();
+    let dataset = published(&mut world, "capteurs", Level::QuasiSensitive);
+    let request = ask(&mut world, &dataset, vec![GrantAction::Store]).unwrap();
+    let expires = later(&world, Duration::from_secs(60));
+    let grant = grant(&mut world, &dataset, &request, expires, None).unwrap();
+    let lent = Lent { dataset, grant: Some(grant) };
+    world.clock.advance(Duration::from_secs(59));
+    world.run("volta", lent.clone(), object("a", 1)).unwrap();
+    world.clock.advance(Duration::from_secs(1));
+    assert!(matches!(world.run("volta", lent, object("a", 1)), Err(ChangeError::NotLent)));
+}
+
+#[test]
+fn versions_count_and_preconditions_hold() {
+    let mut world = World::peopled();
+    let dataset = world.dataset("capteurs", Level::Public);
+    let lent = Lent { dataset, grant: None };
+    let first = world.run("claire", lent.clone(), object("a", 1)).unwrap();
+    assert_eq!((first.stored.version, first.replaced), (1, None));
+    let second = world.run("claire", lent.clone(), CommitObject { if_version: Some(1), ..object("a", 1) }).unwrap();
+    assert_eq!((second.stored.version, second.replaced), (2, Some(first.stored)));
+    let refused = world.run("claire", lent.clone(), object("a", 2));
+    assert!(matches!(refused, Err(ChangeError::Superseded)), "an object keeps its identity");
+    for change in [
+        CommitObject { if_version: Some(1), ..object("a", 1) },
+        CommitObject { if_absent: true, ..object("a", 1) },
+        CommitObject { if_version: Some(1), ..object("new", 9) },
+    ] {
+        assert!(matches!(world.run("claire", lent.clone(), change), Err(ChangeError::Version { .. })));
+    }
+    let remove = |if_version| RemoveObject { key: "a".parse().unwrap(), if_version };
+    assert!(matches!(world.run("claire", lent.clone(), remove(Some(1))), Err(ChangeError::Version { .. })));
+    assert_eq!(world.run("claire", lent.clone(), remove(Some(2))).unwrap(), second.stored);
+    assert!(matches!(world.run("claire", lent, remove(None)), Err(ChangeError::Absent(Subject::Object))));
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Publish,
+    Withdraw,
+    Raise(Level),
+    Describe(Level),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let level = || prop::sample::select(Level::ALL);
+    prop_oneof![
+        Just(Step::Publish),
+        Just(Step::Withdraw),
+        level().prop_map(Step::Raise),
+        level().prop_map(Step::Describe),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Against the rules written a second time, as a table.
+    #[test]
+    fn a_dataset_lives_by_its_rules(start in prop::sample::select(Level::ALL), steps in prop::collection::vec(step(), 0..12)) {
+        let mut world = World::peopled();
+        let first = world.dataset("capteurs", start);
+        let (mut state, mut level, mut revision) = (DatasetState::Draft, start, 1);
+        for step in steps {
+            let target = first.clone();
+            let (allowed, made) = match step {
+                Step::Publish => (state != DatasetState::Published, world.run("claire", target, PublishDataset)),
+                Step::Withdraw => (state == DatasetState::Published, world.run("claire", target, WithdrawDataset)),
+                Step::Raise(to) => (to > level, world.run("claire", target, RaiseLevel { level: to })),
+                Step::Describe(to) => {
+                    let change = DescribeDataset { description: description("capteurs", to), revision: None };
+                    (to >= level, world.run("claire", target, change))
+                }
+            };
+            prop_assert_eq!(made.is_ok(), allowed, "{:?} at {:?} {:?}: {:?}", step, state, level, made.err());
+            if allowed {
+                revision += 1;
+                match step {
+                    Step::Publish => state = DatasetState::Published,
+                    Step::Withdraw => state = DatasetState::Withdrawn,
+                    Step::Raise(to) | Step::Describe(to) => level = to,
+                }
+            }
+            let found = world.registry.dataset(&first.description.id).unwrap().unwrap();
+            prop_assert_eq!((found.state, found.description.level, found.revision), (state, level, revision));
+        }
+    }
+
+    /// Active exactly when a steward and another person approved.
+    #[test]
+    fn approvals_count_people(order in prop::collection::vec(prop::sample::select(vec!["opal", "rene", "claire", "colin"]), 0..8)) {
+        let mut world = World::peopled();
+        let waiting = world.add("opal", "vera", "firm", Role::Vendor).unwrap();
+        let mut approved = std::collections::BTreeSet::new();
+        let done = |approved: &std::collections::BTreeSet<&str>| {
+            approved.len() >= 2 && (approved.contains("claire") || approved.contains("colin"))
+        };
+        for who in order {
+            let allowed = !done(&approved) && !approved.contains(who);
+            prop_assert_eq!(world.run(who, waiting.clone(), ApprovePrincipal).is_ok(), allowed);
+            if allowed {
+                approved.insert(who);
+            }
+            prop_assert_eq!(world.principal("vera").state == PrincipalState::Active, done(&approved));
+        }
+    }
+}
+
+#[test]
+fn every_change_is_an_entry_that_says_who_and_under_which_policies() {
+    let mut world = World::peopled();
+    let dataset = published(&mut world, "capteurs", Level::Public);
+    let log = world.registry.log();
+    let last = log.entries(log.len() - 1, 1).unwrap().entries.remove(0);
+    assert_eq!((last.action.as_str(), last.policies.as_slice()), ("PublishDataset", &["test".to_owned()][..]));
+    assert_eq!(last.actor.unwrap().principal, "claire");
+    assert_eq!(last.record, Some(Record::Dataset((&dataset).into())));
+}
