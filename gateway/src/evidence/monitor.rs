@@ -148,7 +148,8 @@ mod tests {
         let mut honest = store(one.path(), 300);
         let mut other = Store::create(two.path(), "octroi.test/log", Box::new(KernelSalts)).unwrap();
         fill(&mut other, 321);
-        (honest.publish().unwrap(), other.publish().unwrap());
+        honest.publish().unwrap();
+        other.publish().unwrap();
         let (older, newer) = (honest.log().head(), other.log().head());
         let rewritten = check_continuation(older, newer, &other.log());
         assert!(matches!(rewritten, Err(MonitorError::Rewritten { older: 300, newer: 321 })), "{rewritten:?}");

@@ -26,19 +26,19 @@ pub(super) enum Failure {
 pub(super) struct ChangeJob<C: Change> {
     asked: Option<(Permit<C::Action>, C)>,
     outcome: Option<C::Outcome>,
-    answer: Option<oneshot::Sender<Result<C::Outcome, CommitError<C>>>>,
+    answer: Option<oneshot::Sender<Answer<C>>>,
 }
 
+/// What the one who asks for a change is told.
+pub(super) type Answer<C> = Result<<C as Change>::Outcome, CommitError<C>>;
+
 impl<C: Change> ChangeJob<C> {
-    pub(super) fn new(
-        permit: Permit<C::Action>,
-        change: C,
-    ) -> (Self, oneshot::Receiver<Result<C::Outcome, CommitError<C>>>) {
+    pub(super) fn new(permit: Permit<C::Action>, change: C) -> (Self, oneshot::Receiver<Answer<C>>) {
         let (answer, receiver) = oneshot::channel();
         (Self { asked: Some((permit, change)), outcome: None, answer: Some(answer) }, receiver)
     }
 
-    fn tell(&mut self, result: Result<C::Outcome, CommitError<C>>) {
+    fn tell(&mut self, result: Answer<C>) {
         if let Some(answer) = self.answer.take() {
             // Whoever stopped waiting does not mind.
             answer.send(result).ok();

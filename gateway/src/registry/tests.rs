@@ -371,7 +371,7 @@ async fn many_changes_at_once_share_syncs() {
 #[tokio::test]
 async fn records_are_durable_counts_are_kept_and_a_shutdown_loses_nothing() {
     let (_folder, settings, clock) = founded();
-    let registry = Registry::open(&settings, clock.clone()).unwrap();
+    let registry = Registry::open(&settings, clock).unwrap();
     let recorded = registry.started("0.1.0", [7; 32]).await.unwrap();
     assert_eq!(recorded.sequence(), 2, "behind the two founding entries");
     registry.count("ReadMetadata", Outcome::Allowed);
@@ -407,4 +407,64 @@ fn a_register_is_founded_once() {
     assert!(Registry::found(&settings, "octroi.test/log", founder, Instant::UNIX_EPOCH).is_err());
     let log = Store::open(&settings.evidence, Box::new(KernelSalts)).unwrap().log();
     assert_eq!(log.len(), 2);
+}
+
+/// Not a test of its own: the process that [`a_killed_process_loses_nothing_it_acknowledged`] starts and kills. It
+/// stores objects as fast as it can and says which were acknowledged.
+#[tokio::test]
+#[ignore = "started by another test"]
+async fn child_that_commits_until_it_is_killed() {
+    let Ok(state) = std::env::var("OCTROI_TEST_STATE") else { return };
+    let settings = RegistrySettings {
+        checkpoint_every: Duration::from_millis(7),
+        ..RegistrySettings::in_folder(Path::new(&state))
+    };
+    let registry = Registry::open(&settings, ManualClock::at(1_790_000_100)).unwrap();
+    let claire = registry.principal(&"claire".parse().unwrap()).unwrap().unwrap();
+    let dataset = registry.dataset(&"capteurs".parse().unwrap()).unwrap().unwrap();
+    let run = std::process::id();
+    for round in 0.. {
+        let commits = (0..8_u8).map(|number| {
+            let caller = Caller::Member(Member::for_test(claire.clone()));
+            let permit = Permit::<action::StoreObject>::for_test(caller, lent(&dataset), registry.epoch());
+            registry.commit(permit, object(&format!("{run}/{round}/{number}"), number))
+        });
+        for committed in futures::future::join_all(commits).await {
+            println!("acknowledged {}", committed.unwrap().stored.key);
+        }
+    }
+}
+
+#[test]
+fn a_killed_process_loses_nothing_it_acknowledged() {
+    use std::io::{BufRead as _, BufReader};
+    let mut world = World::peopled();
+    world.dataset("capteurs", Level::QuasiSensitive);
+    let (folder, settings, clock) = world.close();
+    let mut acknowledged = Vec::new();
+    for kill in 0..6_usize {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "registry::tests::child_that_commits_until_it_is_killed", "--ignored", "--nocapture"])
+            .env("OCTROI_TEST_STATE", folder.path())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let keys = lines.by_ref().filter_map(|line| line.strip_prefix("acknowledged ").map(str::to_owned));
+        acknowledged.extend(keys.take(20 + kill * 37));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // What was said before it died is acknowledged too; its last line may be cut short.
+        let mut rest: Vec<_> = lines.filter_map(|line| line.strip_prefix("acknowledged ").map(str::to_owned)).collect();
+        rest.pop();
+        acknowledged.extend(rest);
+    }
+    assert!(acknowledged.len() > 6 * 20);
+    let report = check(&settings).unwrap();
+    assert_eq!((report.differences, report.more), (Vec::new(), false));
+    let world = World::over(folder, settings, clock);
+    for key in acknowledged {
+        let found = world.registry.object(&"capteurs".parse().unwrap(), &key.parse().unwrap()).unwrap();
+        assert!(found.is_some(), "{key} was acknowledged");
+    }
 }
