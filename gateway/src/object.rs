@@ -1,1 +1,3 @@
-//! (to be written)
+//! Objects: bytes in and out of the gate, sealed at rest.
+
+pub mod seal;
