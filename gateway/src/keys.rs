@@ -16,7 +16,7 @@
 pub mod authority;
 pub mod client;
 pub mod data_key;
-mod file;
+pub(crate) mod file;
 pub mod harden;
 pub mod root;
 pub mod server;

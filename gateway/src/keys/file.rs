@@ -37,7 +37,7 @@ pub enum ReadError {
 }
 
 /// Reads a secret that nobody but its owner may read.
-pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, ReadError> {
+pub(crate) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, ReadError> {
     let io = |source| ReadError::Io { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(io)?;
     let metadata = file.metadata().map_err(io)?;
@@ -55,7 +55,7 @@ pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<Vec<u8>>, ReadError> 
 }
 
 /// Writes a new file, readable by its owner only, and makes it durable. Refuses to replace one.
-pub(super) fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+pub(crate) fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()?;
@@ -63,7 +63,7 @@ pub(super) fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// Makes a folder that only its owner may enter, if it is not there, and makes its entry durable.
-pub(super) fn ensure_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn ensure_folder(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => path.parent().map_or(Ok(()), sync_folder),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
@@ -72,12 +72,12 @@ pub(super) fn ensure_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Makes the names in a folder durable.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
 /// Overwrites a file with zeros, removes it, and makes both durable. No error if it is not there.
-pub(super) fn shred(path: &Path) -> io::Result<()> {
+pub(crate) fn shred(path: &Path) -> io::Result<()> {
     let mut file = match OpenOptions::new().write(true).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

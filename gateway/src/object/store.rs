@@ -1,0 +1,328 @@
+//! Where sealed bytes lie: a folder or a bucket. Names there are `<uuid>/<version id>`, which say nothing.
+//!
+//! What is acknowledged here is durable: object_store's local backend does not sync, so files and their folders are
+//! synced here, after the write and before anyone is told of it.
+
+use std::{
+    fmt,
+    fs::File,
+    io::{self, Seek as _, SeekFrom},
+    mem,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _, stream::BoxStream};
+use object_store::{
+    GetOptions, GetRange, GetResult, GetResultPayload, MultipartUpload, ObjectStore, ObjectStoreExt as _, PutPayload,
+    aws::AmazonS3Builder, local::LocalFileSystem, path::Path as StorePath,
+};
+use octroi_proto::ObjectVersion;
+use ring::digest;
+use serde::Deserialize;
+use tokio::{io::AsyncReadExt as _, task::JoinHandle};
+use tokio_util::io::ReaderStream;
+use zeroize::Zeroize;
+
+use super::{BackendSettings, seal::HEADER_BYTES};
+use crate::keys::file::{ReadError, read_secret};
+
+/// The store of sealed bytes; clones share it.
+#[derive(Clone)]
+pub struct Backend {
+    store: Arc<dyn ObjectStore>,
+    /// The folder whose files must be synced; none for a bucket.
+    folder: Option<PathBuf>,
+}
+
+/// Why the store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BackendError {
+    /// The folder is not there.
+    #[error("the object folder `{}` cannot be used: {source}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The cause.
+        source: io::Error,
+    },
+    /// The credentials cannot be read, or others can read them.
+    #[error(transparent)]
+    Credentials(#[from] ReadError),
+    /// The credentials file holds something else.
+    #[error("`{}` must be TOML with `access_key_id` and `secret_access_key`, and nothing else", path.display())]
+    MalformedCredentials {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Bytes are sealed, but credentials are not sent in clear.
+    #[error("the object store's endpoint must be an `https:` address (`http:` for loopback only)")]
+    PlainEndpoint,
+    /// The store's library refused the settings.
+    #[error("the object store's settings are refused")]
+    Refused(#[source] object_store::Error),
+}
+
+/// Why bytes could not be stored or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// They are not there.
+    #[error("the object store does not have the object")]
+    Missing,
+    /// The store failed.
+    #[error("the object store failed")]
+    Failed(#[source] object_store::Error),
+    /// What was written could not be made durable, or read.
+    #[error("the object folder failed")]
+    Io(#[from] io::Error),
+}
+
+impl From<object_store::Error> for StoreError {
+    fn from(error: object_store::Error) -> Self {
+        if matches!(error, object_store::Error::NotFound { .. }) { Self::Missing } else { Self::Failed(error) }
+    }
+}
+
+/// An upload in progress. Holds at most two parts. Dropped, it leaves nothing that anyone can read.
+pub(super) struct Upload {
+    backend: Backend,
+    path: StorePath,
+    gathered: Vec<Bytes>,
+    gathered_bytes: usize,
+    parts: Option<Box<dyn MultipartUpload>>,
+    begun: u32,
+    in_flight: Option<JoinHandle<object_store::Result<()>>>,
+    digest: digest::Context,
+    length: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Credentials {
+    access_key_id: String,
+    secret_access_key: String,
+}
+
+impl Backend {
+    /// Opens the store. Relative paths are relative to `base`. Reaches for no network: a wrong bucket shows at the
+    /// first request.
+    ///
+    /// # Errors
+    /// [`BackendError`].
+    pub fn open(settings: &BackendSettings, base: &Path) -> Result<Self, BackendError> {
+        match settings {
+            BackendSettings::Local { path } => {
+                let unusable = |source| BackendError::Folder { path: path.clone(), source };
+                let folder = base.join(path).canonicalize().map_err(unusable)?;
+                let store = LocalFileSystem::new_with_prefix(&folder).map_err(BackendError::Refused)?;
+                Ok(Self { store: Arc::new(store.with_automatic_cleanup(true)), folder: Some(folder) })
+            }
+            BackendSettings::S3 { endpoint, bucket, region, credentials_file } => {
+                let mut credentials = credentials(&base.join(credentials_file))?;
+                let store = AmazonS3Builder::new()
+                    .with_endpoint(endpoint)
+                    .with_bucket_name(bucket)
+                    .with_region(region)
+                    .with_access_key_id(mem::take(&mut credentials.access_key_id))
+                    .with_secret_access_key(mem::take(&mut credentials.secret_access_key))
+                    .with_allow_http(plain_allowed(endpoint)?)
+                    .build()
+                    .map_err(BackendError::Refused)?;
+                Ok(Self { store: Arc::new(store), folder: None })
+            }
+        }
+    }
+
+    pub(super) fn upload(&self, at: &ObjectVersion) -> Upload {
+        Upload {
+            backend: self.clone(),
+            path: path(at),
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            parts: None,
+            begun: 0,
+            in_flight: None,
+            digest: digest::Context::new(&digest::SHA256),
+            length: 0,
+        }
+    }
+
+    /// The first bytes of a version, as many as a header has or fewer if there are fewer; and how many there are in
+    /// all.
+    pub(super) async fn header(&self, at: &ObjectVersion) -> Result<(Bytes, u64), StoreError> {
+        let path = path(at);
+        let header = GetOptions { range: Some(GetRange::Bounded(0..HEADER_BYTES as u64)), ..GetOptions::default() };
+        match self.store.get_opts(&path, header).await {
+            Ok(found) => {
+                let length = found.meta.size;
+                let mut bytes = Vec::with_capacity(HEADER_BYTES);
+                let mut pieces = stream(found)?;
+                while let Some(piece) = pieces.try_next().await? {
+                    bytes.extend_from_slice(&piece);
+                }
+                Ok((bytes.into(), length))
+            }
+            Err(error @ object_store::Error::NotFound { .. }) => Err(error.into()),
+            // A range of nothing is an error of its own; that there is nothing is not the store's failure.
+            Err(error) => match self.store.head(&path).await {
+                Ok(meta) if meta.size == 0 => Ok((Bytes::new(), 0)),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    /// These bytes of a version, in pieces of at most 64 KiB from a folder, of the network's sizes from a bucket.
+    pub(super) async fn read(
+        &self,
+        at: &ObjectVersion,
+        range: Range<u64>,
+    ) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, StoreError> {
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        stream(self.store.get_opts(&path(at), options).await?)
+    }
+
+    /// Deletes a version's bytes. No error if there are none.
+    pub(super) async fn delete(&self, at: &ObjectVersion) -> Result<(), StoreError> {
+        match self.store.delete(&path(at)).await.map_err(StoreError::from) {
+            Err(StoreError::Missing) => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Makes a file, its name and its folder's name durable. A bucket's answer says so already.
+    async fn sync(&self, path: &StorePath) -> Result<(), StoreError> {
+        let Some(folder) = self.folder.clone() else { return Ok(()) };
+        let file = folder.join(path.as_ref());
+        let synced = tokio::task::spawn_blocking(move || {
+            File::open(&file)?.sync_all()?;
+            file.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())?;
+            File::open(&folder)?.sync_all()
+        });
+        synced.await.map_err(io::Error::other)??;
+        Ok(())
+    }
+
+    /// How much goes into this part. A bucket takes parts of 5 MiB and above, at most 10,000 of them: they grow, so
+    /// that the largest object fits and small ones need little memory.
+    fn part_bytes(&self, part: u32) -> usize {
+        if self.folder.is_some() { 1 << 20 } else { (8 << 20) << (part / 1_000).min(9) }
+    }
+}
+
+impl Upload {
+    /// Takes the next sealed bytes; waits while the store is slower than they come.
+    pub(super) async fn write(&mut self, sealed: Bytes) -> Result<(), StoreError> {
+        self.digest.update(&sealed);
+        self.length += sealed.len() as u64;
+        self.gathered_bytes += sealed.len();
+        self.gathered.push(sealed);
+        if self.gathered_bytes >= self.backend.part_bytes(self.begun) { self.send().await } else { Ok(()) }
+    }
+
+    /// Completes the upload; length and SHA-256 of the sealed bytes, which are durable.
+    pub(super) async fn finish(mut self) -> Result<(u64, [u8; 32]), StoreError> {
+        if self.parts.is_none() {
+            let all = PutPayload::from_iter(mem::take(&mut self.gathered));
+            self.backend.store.put(&self.path, all).await?;
+        } else {
+            self.send().await?;
+            self.settle().await?;
+            if let Some(mut parts) = self.parts.take() {
+                parts.complete().await?;
+            }
+        }
+        self.backend.sync(&self.path).await?;
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(self.digest.clone().finish().as_ref());
+        Ok((self.length, sha256))
+    }
+
+    async fn send(&mut self) -> Result<(), StoreError> {
+        self.settle().await?;
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        let parts = match &mut self.parts {
+            Some(parts) => parts,
+            none => none.insert(self.backend.store.put_multipart(&self.path).await?),
+        };
+        self.gathered_bytes = 0;
+        self.begun += 1;
+        self.in_flight = Some(tokio::spawn(parts.put_part(PutPayload::from_iter(mem::take(&mut self.gathered)))));
+        Ok(())
+    }
+
+    /// Waits for the part that is on its way.
+    async fn settle(&mut self) -> Result<(), StoreError> {
+        match self.in_flight.take() {
+            Some(part) => Ok(part.await.map_err(io::Error::other)??),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A bucket keeps parts until they are given up.
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let (parts, in_flight) = (self.parts.take(), self.in_flight.take());
+        if let (Some(mut parts), Ok(runtime)) = (parts, tokio::runtime::Handle::try_current()) {
+            runtime.spawn(async move {
+                if let Some(part) = in_flight {
+                    let _ = part.await;
+                }
+                if let Err(error) = parts.abort().await {
+                    tracing::warn!(%error, "an upload's parts could not be given up");
+                }
+            });
+        }
+    }
+}
+
+/// From a folder, files are read in larger pieces than object_store would.
+fn stream(found: GetResult) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, StoreError> {
+    let range = found.range.clone();
+    match found.payload {
+        GetResultPayload::File(mut file, _) => {
+            file.seek(SeekFrom::Start(range.start))?;
+            let part = tokio::fs::File::from_std(file).take(range.end - range.start);
+            Ok(ReaderStream::with_capacity(part, 64 * 1024).map_err(StoreError::from).boxed())
+        }
+        GetResultPayload::Stream(stream) => Ok(stream.map_err(StoreError::from).boxed()),
+    }
+}
+
+fn path(at: &ObjectVersion) -> StorePath {
+    StorePath::from_iter([at.uuid.to_string(), at.version_id.to_string()])
+}
+
+fn credentials(path: &Path) -> Result<Credentials, BackendError> {
+    let bytes = read_secret(path)?;
+    let text = std::str::from_utf8(&bytes).ok();
+    text.and_then(|text| toml::from_str(text).ok())
+        .ok_or_else(|| BackendError::MalformedCredentials { path: path.to_owned() })
+}
+
+fn plain_allowed(endpoint: &str) -> Result<bool, BackendError> {
+    let address: http::Uri = endpoint.parse().map_err(|_| BackendError::PlainEndpoint)?;
+    let loopback = matches!(address.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    match address.scheme_str() {
+        Some("https") => Ok(false),
+        Some("http") if loopback => Ok(true),
+        _ => Err(BackendError::PlainEndpoint),
+    }
+}
+
+impl Drop for Credentials {
+    fn drop(&mut self) {
+        self.access_key_id.zeroize();
+        self.secret_access_key.zeroize();
+    }
+}
+
+impl fmt::Debug for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Backend").field("store", &self.store.to_string()).finish_non_exhaustive()
+    }
+}
