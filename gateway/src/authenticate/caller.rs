@@ -75,3 +75,11 @@ impl Caller {
         }
     }
 }
+
+#[cfg(test)]
+impl Member {
+    /// A member that nobody authenticated.
+    pub(crate) fn for_test(principal: Principal) -> Self {
+        Self::new(principal, CredentialKind::Certificate, Instant::MAX)
+    }
+}

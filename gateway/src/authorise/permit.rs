@@ -75,3 +75,13 @@ impl<A: Action> Permit<A> {
         self
     }
 }
+
+#[cfg(test)]
+impl<A: Action> Permit<A> {
+    /// A permit that nobody decided on.
+    pub(crate) fn for_test_by(caller: Caller, target: A::Target, until: Option<Instant>) -> Self {
+        let actor = v1::Actor { credential: caller.credential().to_owned(), ..v1::Actor::default() };
+        let decided = Decided { actor, action: A::NAME, policies: Vec::new(), reason: None };
+        Self { caller, target, decided, until, epoch: 0 }
+    }
+}

@@ -4,7 +4,11 @@
 //! say who someone is; what they may do, and whether they still may, is the register's to say. Revocation is there
 //! too: nothing here is ever taken back.
 
-use std::{fmt, io, path::{Path, PathBuf}, time::Duration};
+use std::{
+    fmt, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use octroi_proto::{Instant, OrganisationId, PrincipalName};
 use rcgen::{
@@ -77,7 +81,9 @@ pub enum AuthorityError {
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
     /// No PKCS#10 request, or more than one.
-    #[error("the certificate request must be one PKCS#10 structure in DER, without extensions beyond names and key usage")]
+    #[error(
+        "the certificate request must be one PKCS#10 structure in DER, without extensions beyond names and key usage"
+    )]
     Request,
     /// Whoever made the request does not hold its key.
     #[error("the certificate request is not signed by its own key")]
@@ -130,15 +136,15 @@ impl Authority {
             .ok()
             .and_then(|text| KeyPair::from_pem(text).ok())
             .ok_or_else(|| malformed(key, "a private key in PEM (PKCS#8)"))?;
-        let text = std::fs::read(certificate).map_err(|source| AuthorityError::Io { path: certificate.to_owned(), source })?;
+        let text =
+            std::fs::read(certificate).map_err(|source| AuthorityError::Io { path: certificate.to_owned(), source })?;
         let not_a_certificate = || malformed(certificate, "one certificate in PEM");
         let der = pem::parse(&text).map_err(|_| not_a_certificate())?.into_contents();
         let (_, parsed) = x509_parser::parse_x509_certificate(&der).map_err(|_| not_a_certificate())?;
         if parsed.public_key().subject_public_key.data != pair.public_key_raw() {
             return Err(AuthorityError::Mismatch);
         }
-        let expires =
-            Instant::from_second(parsed.validity().not_after.timestamp()).map_err(|_| not_a_certificate())?;
+        let expires = Instant::from_second(parsed.validity().not_after.timestamp()).map_err(|_| not_a_certificate())?;
         let issuer = Issuer::from_ca_cert_der(&der.as_slice().into(), pair).map_err(|_| not_a_certificate())?;
         Ok(Self { issuer, certificate: der, expires })
     }
@@ -175,12 +181,16 @@ impl Authority {
     ///
     /// # Errors
     /// [`IssueError::Name`] when one is neither, or none is given.
-    pub fn issue_server(&self, names: &[String], validity: Duration, now: Instant) -> Result<ServerIdentity, IssueError> {
+    pub fn issue_server(
+        &self,
+        names: &[String],
+        validity: Duration,
+        now: Instant,
+    ) -> Result<ServerIdentity, IssueError> {
         let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(IssueError::Sign)?;
         let mut params = params(&Validity::new(now, validity, Some(self.expires))?)?;
         params.distinguished_name.push(DnType::CommonName, names.first().ok_or(IssueError::Name)?.as_str());
-        params.subject_alt_names =
-            CertificateParams::new(names).map_err(|_| IssueError::Name)?.subject_alt_names;
+        params.subject_alt_names = CertificateParams::new(names).map_err(|_| IssueError::Name)?.subject_alt_names;
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let signed = params.signed_by(&pair, &self.issuer).map_err(IssueError::Sign)?;
         Ok(ServerIdentity { certificate: signed.pem(), key: Zeroizing::new(pair.serialize_pem()) })
@@ -348,10 +358,7 @@ mod tests {
         authority(folder.path());
         authority(other.path());
         let (key, certificate) = (folder.path().join("authority.key"), folder.path().join("ca.pem"));
-        assert!(matches!(
-            Authority::load(&key, &other.path().join("ca.pem")),
-            Err(AuthorityError::Mismatch)
-        ));
+        assert!(matches!(Authority::load(&key, &other.path().join("ca.pem")), Err(AuthorityError::Mismatch)));
         assert!(matches!(Authority::load(&key, &key), Err(AuthorityError::Malformed { .. })));
         fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(Authority::load(&key, &certificate), Err(AuthorityError::Key(ReadError::Exposed { .. }))));

@@ -64,15 +64,17 @@ impl Client {
     /// # Errors
     /// [`CallError::Exists`], [`CallError::Unavailable`].
     pub async fn create(&self, object: &ObjectVersion) -> Result<DataKey, CallError> {
-        let mut asked_before = false;
-        let call = async |mut service: KeyServiceClient<Channel>| {
-            let again = std::mem::replace(&mut asked_before, true);
-            match service.create_data_key(wire::CreateDataKeyRequest { object: Some(wired(object)) }).await {
-                // Version ids are never reused, so it is ours: made by the attempt whose answer was lost.
-                Err(status) if again && status.code() == Code::AlreadyExists => {
-                    service.open_data_key(wire::OpenDataKeyRequest { object: Some(wired(object)) }).await
+        let object = Some(wired(object));
+        let call = |mut service: KeyServiceClient<Channel>, again| {
+            let object = object.clone();
+            async move {
+                match service.create_data_key(wire::CreateDataKeyRequest { object: object.clone() }).await {
+                    // Version ids are never reused, so it is ours: made by the attempt whose answer was lost.
+                    Err(status) if again && status.code() == Code::AlreadyExists => {
+                        service.open_data_key(wire::OpenDataKeyRequest { object }).await
+                    }
+                    answer => answer,
                 }
-                answer => answer,
             }
         };
         self.call(call).await.and_then(data_key)
@@ -83,8 +85,10 @@ impl Client {
     /// # Errors
     /// [`CallError::Missing`], [`CallError::Unavailable`].
     pub async fn open(&self, object: &ObjectVersion) -> Result<DataKey, CallError> {
-        let call = async |mut service: KeyServiceClient<Channel>| {
-            service.open_data_key(wire::OpenDataKeyRequest { object: Some(wired(object)) }).await
+        let request = wire::OpenDataKeyRequest { object: Some(wired(object)) };
+        let call = |mut service: KeyServiceClient<Channel>, _| {
+            let request = request.clone();
+            async move { service.open_data_key(request).await }
         };
         self.call(call).await.and_then(data_key)
     }
@@ -94,8 +98,10 @@ impl Client {
     /// # Errors
     /// [`CallError::Unavailable`]: it may still be there; try again.
     pub async fn destroy(&self, object: &ObjectVersion) -> Result<(), CallError> {
-        let call = async |mut service: KeyServiceClient<Channel>| {
-            service.destroy_data_key(wire::DestroyDataKeyRequest { object: Some(wired(object)) }).await
+        let request = wire::DestroyDataKeyRequest { object: Some(wired(object)) };
+        let call = |mut service: KeyServiceClient<Channel>, _| {
+            let request = request.clone();
+            async move { service.destroy_data_key(request).await }
         };
         self.call(call).await.map(|_| ())
     }
@@ -115,20 +121,25 @@ impl Client {
             organisation: organisation.to_string(),
             certificate_request,
         };
-        let call = async |mut service: KeyServiceClient<Channel>| service.issue_certificate(request.clone()).await;
+        let call = |mut service: KeyServiceClient<Channel>, _| {
+            let request = request.clone();
+            async move { service.issue_certificate(request).await }
+        };
         let answer = self.call(call).await?;
         let expires = Instant::from_second(answer.expires).map_err(|_| CallError::Malformed)?;
         Ok(Issued { certificate: answer.certificate, issuer: answer.issuer, expires })
     }
 
-    /// Asks, and asks again for about a second while the key process cannot be reached: it may be starting.
-    async fn call<T>(
-        &self,
-        mut ask: impl AsyncFnMut(KeyServiceClient<Channel>) -> Result<Response<T>, Status>,
-    ) -> Result<T, CallError> {
+    /// Asks, and asks again for about a second while the key process cannot be reached: it may be starting. `ask` is
+    /// told whether it was asked before.
+    async fn call<T, F>(&self, mut ask: impl FnMut(KeyServiceClient<Channel>, bool) -> F) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<Response<T>, Status>> + Send,
+    {
         let mut pause = FIRST_PAUSE;
         loop {
-            let answer = time::timeout(ANSWER_WITHIN, ask(self.service.clone())).await;
+            let again = pause > FIRST_PAUSE;
+            let answer = time::timeout(ANSWER_WITHIN, ask(self.service.clone(), again)).await;
             match answer.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer"))) {
                 Ok(answer) => return Ok(answer.into_inner()),
                 Err(status) if passes(&status) && pause < LAST_PAUSE => {

@@ -30,7 +30,8 @@ pub enum HardenError {
 /// # Errors
 /// [`HardenError::Refused`].
 pub fn without_dumps() -> Result<(), HardenError> {
-    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(|cause| HardenError::Refused { what: "forbid core dumps", cause })?;
+    setrlimit(Resource::RLIMIT_CORE, 0, 0)
+        .map_err(|cause| HardenError::Refused { what: "forbid core dumps", cause })?;
     prctl::set_dumpable(false).map_err(|cause| HardenError::Refused { what: "forbid tracing", cause })
 }
 

@@ -83,7 +83,8 @@ impl RootKey {
     }
 
     fn lock(key: SecretBox<[u8; 32]>) -> Result<Self, RootKeyError> {
-        let locked = region::lock(key.expose_secret().as_ptr(), key.expose_secret().len()).map_err(RootKeyError::Lock)?;
+        let locked =
+            region::lock(key.expose_secret().as_ptr(), key.expose_secret().len()).map_err(RootKeyError::Lock)?;
         Ok(Self { key, _locked: locked })
     }
 }
@@ -126,7 +127,9 @@ mod tests {
     #[test]
     fn anything_but_64_digits_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        for (index, bad) in ["", "00", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"00 ".repeat(32)].iter().enumerate() {
+        for (index, bad) in
+            ["", "00", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"00 ".repeat(32)].iter().enumerate()
+        {
             let path = folder.path().join(index.to_string());
             file::create(&path, bad.as_bytes(), 0o600).unwrap();
             assert!(matches!(RootKey::load(&path), Err(RootKeyError::Malformed { .. })), "{bad}");

@@ -94,8 +94,8 @@ async fn serve(settings: Settings, clock: SharedClock, shutdown: impl Future<Out
     let root = RootKey::load(&settings.folder.join("root.key"))?;
     let store = KeyStore::open(&settings.folder, root)?;
     let authority = Authority::load(&settings.folder.join("authority.key"), &settings.authority_certificate)?;
-    let listener = listen(&settings.socket)
-        .map_err(|source| RunError::Listen { path: settings.socket.clone(), source })?;
+    let listener =
+        listen(&settings.socket).map_err(|source| RunError::Listen { path: settings.socket.clone(), source })?;
     let certificate_validity = settings.certificate_validity;
     let keys = Arc::new(Keys { store, authority, certificate_validity, clock });
     let service = KeyServiceServer::new(Service { keys, at_once: Arc::new(Semaphore::new(AT_ONCE)) })
@@ -185,7 +185,10 @@ impl KeyService for Service {
         self.blocking(move |keys| keys.store.create(&object).map(answer).map_err(refuse)).await
     }
 
-    async fn open_data_key(&self, request: Request<wire::OpenDataKeyRequest>) -> Result<Response<wire::DataKey>, Status> {
+    async fn open_data_key(
+        &self,
+        request: Request<wire::OpenDataKeyRequest>,
+    ) -> Result<Response<wire::DataKey>, Status> {
         let object = object(request.into_inner().object)?;
         self.blocking(move |keys| keys.store.open_key(&object).map(answer).map_err(refuse)).await
     }
@@ -297,8 +300,13 @@ pub(crate) mod tests {
             let path = folder.path();
             RootKey::create(&path.join("root.key")).unwrap();
             let now = ManualClock::at(1_790_000_000);
-            Authority::create(&path.join("authority.key"), &path.join("ca.pem"), "Dijon", crate::clock::Clock::now(&*now))
-                .unwrap();
+            Authority::create(
+                &path.join("authority.key"),
+                &path.join("ca.pem"),
+                "Dijon",
+                crate::clock::Clock::now(&*now),
+            )
+            .unwrap();
             let settings = Settings {
                 folder: path.to_owned(),
                 authority_certificate: path.join("ca.pem"),

@@ -357,8 +357,10 @@ mod tests {
                 });
             }
         });
-        let names: BTreeSet<_> =
-            fs::read_dir(folder.path().join("datasets/capteurs")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let names: BTreeSet<_> = fs::read_dir(folder.path().join("datasets/capteurs"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
         assert_eq!(names, BTreeSet::from(["1".into()]));
         for index in 0..16 {
             store.open_key(&object("capteurs", index, 2)).unwrap();

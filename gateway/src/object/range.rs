@@ -112,8 +112,22 @@ mod tests {
 
     #[test]
     fn what_is_not_one_range_of_bytes_is_ignored() {
-        for ignored in ["", "bytes", "bytes=", "bytes=-", "bytes=5-4", "bytes=a-b", "bytes=1-2,4-5", "bytes=0-0,-1", "lines=0-4",
-            "bytes=+1-2", "bytes= 1 - 2", "bytes=1--2", "bytes=0x1-2", "bytes=١-٢"] {
+        for ignored in [
+            "",
+            "bytes",
+            "bytes=",
+            "bytes=-",
+            "bytes=5-4",
+            "bytes=a-b",
+            "bytes=1-2,4-5",
+            "bytes=0-0,-1",
+            "lines=0-4",
+            "bytes=+1-2",
+            "bytes= 1 - 2",
+            "bytes=1--2",
+            "bytes=0x1-2",
+            "bytes=١-٢",
+        ] {
             assert_eq!(ByteRange::from_header(ignored), ByteRange::Whole, "{ignored}");
         }
     }

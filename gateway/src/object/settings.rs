@@ -61,7 +61,8 @@ mod tests {
         assert_eq!(local, BackendSettings::Local { path: "objects".into() });
         let s3 = "kind = 's3'\nendpoint = 'https://s3'\nbucket = 'b'\nregion = 'r'\ncredentials_file = 'c'";
         assert!(matches!(toml::from_str(s3).unwrap(), BackendSettings::S3 { .. }));
-        for bad in ["kind = 'local'\npath = 'o'\nsync = false", "path = 'o'", "kind = 'ftp'", "kind = 's3'\npath = 'o'"] {
+        for bad in ["kind = 'local'\npath = 'o'\nsync = false", "path = 'o'", "kind = 'ftp'", "kind = 's3'\npath = 'o'"]
+        {
             assert!(toml::from_str::<BackendSettings>(bad).is_err(), "{bad}");
         }
         assert_eq!(toml::from_str::<Limits>("").unwrap(), Limits::default());

@@ -63,7 +63,7 @@ impl Drop for Draft {
     }
 }
 
-fn left_over(what: &'static str, at: &ObjectVersion, error: &dyn std::error::Error) {
+fn left_over(what: &'static str, at: &ObjectVersion, error: &(dyn std::error::Error + 'static)) {
     metrics::counter!("octroi_object_leftovers_total", "what" => what).increment(1);
     tracing::error!(what, uuid = %at.uuid, version_id = %at.version_id, error, "a version that nothing names was left behind");
 }

@@ -45,9 +45,10 @@ impl<R: Register, A: Action<Target = Lent>> Vigil<R, A> {
 
     async fn ended(&mut self) -> Ended {
         loop {
+            let pause = self.pause();
             tokio::select! {
                 changed = self.epoch.changed() => if changed.is_err() { return Ended },
-                () = time::sleep(self.pause()) => {}
+                () = time::sleep(pause) => {}
             }
             if self.check().is_err() {
                 return Ended;

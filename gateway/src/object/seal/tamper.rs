@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use aes_gcm::{Aes256Gcm, KeyInit as _, aead::{Aead as _, Payload}};
+use aes_gcm::{
+    Aes256Gcm, KeyInit as _,
+    aead::{Aead as _, Payload},
+};
 use bytes::Bytes;
 use proptest::prelude::*;
 use ring::{digest, hmac};
@@ -11,7 +14,8 @@ use uuid::Uuid;
 use super::*;
 use crate::keys::DataKey;
 
-const PLACE: Place = Place { uuid: Uuid::from_bytes([0xA1; 16]), version_id: Uuid::from_bytes([0xB2; 16]), part: WHOLE };
+const PLACE: Place =
+    Place { uuid: Uuid::from_bytes([0xA1; 16]), version_id: Uuid::from_bytes([0xB2; 16]), part: WHOLE };
 const CHUNK: usize = 4096;
 const SEALED_CHUNK: usize = CHUNK + 16;
 
@@ -104,12 +108,37 @@ fn chunks_cannot_be_swapped_dropped_repeated_truncated_or_appended() {
     let sealed = seal(&truth);
     let (header, body) = sealed.split_at(HEADER_BYTES);
     let chunks: Vec<&[u8]> = body.chunks(SEALED_CHUNK).collect();
-    let join = |order: &[usize]| [header].into_iter().chain(order.iter().map(|i| chunks[*i])).collect::<Vec<_>>().concat();
-    for order in [&[1, 0, 2, 3][..], &[0, 2, 1, 3], &[0, 1, 3, 2], &[3, 1, 2, 0], &[0, 1, 2], &[1, 2, 3], &[0, 2, 3],
-        &[0, 0, 1, 2, 3], &[0, 1, 1, 3], &[0, 1, 2, 2], &[0, 1, 2, 3, 3], &[0, 1, 2, 3, 0], &[], &[3]] {
+    let join =
+        |order: &[usize]| [header].into_iter().chain(order.iter().map(|i| chunks[*i])).collect::<Vec<_>>().concat();
+    for order in [
+        &[1, 0, 2, 3][..],
+        &[0, 2, 1, 3],
+        &[0, 1, 3, 2],
+        &[3, 1, 2, 0],
+        &[0, 1, 2],
+        &[1, 2, 3],
+        &[0, 2, 3],
+        &[0, 0, 1, 2, 3],
+        &[0, 1, 1, 3],
+        &[0, 1, 2, 2],
+        &[0, 1, 2, 3, 3],
+        &[0, 1, 2, 3, 0],
+        &[],
+        &[3],
+    ] {
         refused(&join(order), &truth, &format!("chunks {order:?}"));
     }
-    for cut in [0, 1, 8, HEADER_BYTES - 1, HEADER_BYTES, HEADER_BYTES + 1, sealed.len() - SEALED_CHUNK, sealed.len() - 16, sealed.len() - 1] {
+    for cut in [
+        0,
+        1,
+        8,
+        HEADER_BYTES - 1,
+        HEADER_BYTES,
+        HEADER_BYTES + 1,
+        sealed.len() - SEALED_CHUNK,
+        sealed.len() - 16,
+        sealed.len() - 1,
+    ] {
         refused(&sealed[..cut], &truth, &format!("cut at {cut}"));
     }
     for surplus in [&[0][..], &[0; 16], &[0; SEALED_CHUNK]] {
@@ -163,7 +192,8 @@ fn the_length_of_the_steps_does_not_matter() {
 /// HKDF by its definition (RFC 5869), to depend on no library twice.
 fn expand(key: &[u8], salt: &[u8], purpose: &str, part: u32, length: usize) -> Vec<u8> {
     let sign = |key: &[u8], data: &[u8]| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), data).as_ref().to_vec();
-    let info = [b"octroi/sealed-object/v1/", purpose.as_bytes(), &1u16.to_be_bytes(), &part.to_be_bytes(), &[1]].concat();
+    let info =
+        [b"octroi/sealed-object/v1/", purpose.as_bytes(), &1u16.to_be_bytes(), &part.to_be_bytes(), &[1]].concat();
     let mut out = sign(&sign(salt, key), &info);
     out.truncate(length);
     out
@@ -209,8 +239,12 @@ fn golden_files_of_version_1() {
         let golden = hex::decode(golden.split_whitespace().collect::<String>()).unwrap();
         let truth = if length == 5 { b"hello".to_vec() } else { (0..length).map(|i| (i % 251) as u8).collect() };
         assert_eq!(seal_as(&key, &place, salt, &truth, 1000), golden);
-        let mut opening =
-            Header::parse(&golden[..HEADER_BYTES]).unwrap().verify(&key, &place).unwrap().range(length as u64, &(0..length as u64)).unwrap();
+        let mut opening = Header::parse(&golden[..HEADER_BYTES])
+            .unwrap()
+            .verify(&key, &place)
+            .unwrap()
+            .range(length as u64, &(0..length as u64))
+            .unwrap();
         let (mut body, mut opened) = (Bytes::copy_from_slice(&golden[HEADER_BYTES..]), Vec::new());
         while let Some(plaintext) = opening.push(&mut body).unwrap() {
             opened.extend_from_slice(&plaintext);
