@@ -202,6 +202,7 @@ fn requested_key(request: &[u8]) -> Result<SubjectPublicKeyInfo, IssueError> {
     if request.len() > MOST_REQUEST_BYTES {
         return Err(IssueError::Request);
     }
+    #[expect(clippy::wildcard_enum_match_arm, reason = "whatever else it is, it is not a request we accept")]
     CertificateSigningRequestParams::from_der(&request.into()).map_err(|error| match error {
         rcgen::Error::InvalidCertificationRequestSignature => IssueError::Possession,
         rcgen::Error::UnsupportedSignatureAlgorithm => IssueError::Key,

@@ -182,7 +182,7 @@ impl KeyService for Service {
         request: Request<wire::CreateDataKeyRequest>,
     ) -> Result<Response<wire::DataKey>, Status> {
         let object = object(request.into_inner().object)?;
-        self.blocking(move |keys| keys.store.create(&object).map(answer).map_err(refuse)).await
+        self.blocking(move |keys| keys.store.create(&object).map(answer).map_err(|error| refuse(&error))).await
     }
 
     async fn open_data_key(
@@ -190,7 +190,7 @@ impl KeyService for Service {
         request: Request<wire::OpenDataKeyRequest>,
     ) -> Result<Response<wire::DataKey>, Status> {
         let object = object(request.into_inner().object)?;
-        self.blocking(move |keys| keys.store.open_key(&object).map(answer).map_err(refuse)).await
+        self.blocking(move |keys| keys.store.open_key(&object).map(answer).map_err(|error| refuse(&error))).await
     }
 
     async fn destroy_data_key(
@@ -198,7 +198,7 @@ impl KeyService for Service {
         request: Request<wire::DestroyDataKeyRequest>,
     ) -> Result<Response<wire::DestroyDataKeyResponse>, Status> {
         let object = object(request.into_inner().object)?;
-        self.blocking(move |keys| keys.store.destroy(&object).map_err(refuse)).await?;
+        self.blocking(move |keys| keys.store.destroy(&object).map_err(|error| refuse(&error))).await?;
         Ok(Response::new(wire::DestroyDataKeyResponse {}))
     }
 
@@ -244,7 +244,7 @@ fn answer(key: DataKey) -> Response<wire::DataKey> {
 }
 
 /// The one caller is told the kind; the log is told the cause.
-fn refuse(error: KeyError) -> Status {
+fn refuse(error: &KeyError) -> Status {
     match error {
         KeyError::Exists => Status::already_exists("the object version has a data key"),
         KeyError::Missing => Status::not_found("the object version has no data key"),

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     authorise::{Decided, FetchObject, Lent, Permit},
+    clock::SharedClock,
     keys::client::CallError,
 };
 
@@ -109,7 +110,7 @@ impl<R: Register> Objects<R> {
         let decided = permit.decided().clone();
         let account =
             Account { register: self.register.clone(), decided, started, bytes: 0, outcome: Outcome::Abandoned };
-        let mut vigil = Vigil::new(self.register.clone(), permit, self.clock.clone());
+        let mut vigil = Vigil::new(self.register.clone(), permit, SharedClock::clone(&self.clock));
         // What was given may have ended while the evidence was written.
         vigil.check()?;
         let place = object.clone();

@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     authorise::{Permit, StoreObject},
+    clock::SharedClock,
     keys::{self, client::CallError},
 };
 
@@ -89,7 +90,7 @@ impl<R: Register> Objects<R> {
         let uuid = current.map_or_else(Uuid::new_v4, |object| object.at.uuid);
         let at = ObjectVersion { dataset, uuid, version_id: Uuid::new_v4() };
         let draft = Draft::new(self.keys.clone(), self.backend.clone(), at.clone());
-        let mut vigil = Vigil::new(self.register.clone(), permit, self.clock.clone());
+        let mut vigil = Vigil::new(self.register.clone(), permit, SharedClock::clone(&self.clock));
         match self.store(&at, &head, &mut vigil, data).await {
             Ok(durable) => self.commit(vigil.into_permit(), durable, head.precondition, draft).await,
             Err(error) => {

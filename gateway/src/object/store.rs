@@ -326,3 +326,70 @@ impl fmt::Debug for Backend {
         f.debug_struct("Backend").field("store", &self.store.to_string()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt as _};
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn at() -> ObjectVersion {
+        ObjectVersion {
+            dataset: "capteurs".parse().unwrap(),
+            uuid: Uuid::from_bytes([1; 16]),
+            version_id: Uuid::from_bytes([2; 16]),
+        }
+    }
+
+    #[tokio::test]
+    async fn bytes_are_under_names_that_say_nothing_and_absent_until_the_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let backend = Backend::open(&BackendSettings::Local { path: ".".into() }, folder.path()).unwrap();
+        let file = folder.path().join(at().uuid.to_string()).join(at().version_id.to_string());
+        let mut upload = backend.upload(&at());
+        for _ in 0..40 {
+            upload.write(Bytes::from(vec![7; 100_000])).await.unwrap();
+            assert!(!file.exists());
+        }
+        let (length, sha256) = upload.finish().await.unwrap();
+        let stored = fs::read(&file).unwrap();
+        assert_eq!((length, stored.len()), (4_000_000, 4_000_000));
+        assert_eq!(digest::digest(&digest::SHA256, &stored).as_ref(), sha256);
+        let range: Vec<Bytes> = backend.read(&at(), 3_999_990..4_000_000).await.unwrap().try_collect().await.unwrap();
+        assert_eq!(range.concat(), [7; 10]);
+        assert_eq!(backend.header(&at()).await.unwrap().1, 4_000_000);
+        backend.delete(&at()).await.unwrap();
+        backend.delete(&at()).await.unwrap();
+        assert!(!file.parent().unwrap().exists());
+        assert!(matches!(backend.header(&at()).await, Err(StoreError::Missing)));
+    }
+
+    #[test]
+    fn settings_that_would_leak_or_fail_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |settings| Backend::open(&settings, folder.path()).err();
+        let none = open(BackendSettings::Local { path: "none".into() });
+        assert!(matches!(none, Some(BackendError::Folder { .. })));
+        let file = folder.path().join("s3.toml");
+        fs::write(&file, "access_key_id = 'a'\nsecret_access_key = 'b'").unwrap();
+        let s3 = |endpoint: &str| BackendSettings::S3 {
+            endpoint: endpoint.into(),
+            bucket: "b".into(),
+            region: "r".into(),
+            credentials_file: "s3.toml".into(),
+        };
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(matches!(open(s3("https://s3.example.org")), Some(BackendError::Credentials(_))));
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(open(s3("https://s3.example.org")).is_none());
+        assert!(open(s3("http://127.0.0.1:9000")).is_none());
+        for endpoint in ["http://s3.example.org", "s3.example.org", "ftp://127.0.0.1", "http://127.0.0.1.example.org"] {
+            assert!(matches!(open(s3(endpoint)), Some(BackendError::PlainEndpoint)), "{endpoint}");
+        }
+        fs::write(&file, "access_key_id = 'a'").unwrap();
+        let malformed = open(s3("https://s3.example.org"));
+        assert!(matches!(malformed, Some(BackendError::MalformedCredentials { .. })));
+    }
+}
