@@ -1,6 +1,6 @@
 //! Bytes out of the gate.
 
-use std::ops::Range;
+use std::{cmp::Ordering, ops::Range};
 
 use bytes::Bytes;
 use futures::{
@@ -15,15 +15,15 @@ use tokio::runtime::Handle;
 
 use super::{
     ByteRange, Ended, Objects, Precondition, Register, Unavailable,
-    range::Unsatisfiable,
-    seal::{Header, Opening, Place, Refusal, Verified, WHOLE},
+    range::{Resolved, Unsatisfiable},
+    seal::{Header, Opening, Place, Refusal, WHOLE},
     store::StoreError,
     vigil::Vigil,
 };
 use crate::{
     authorise::{Decided, FetchObject, Lent, Permit},
     clock::SharedClock,
-    keys::client::CallError,
+    keys::{DataKey, client::CallError},
 };
 
 /// An object that is open: its bytes may flow, and that they do is in the evidence.
@@ -100,43 +100,40 @@ impl<R: Register> Objects<R> {
         range: ByteRange,
         precondition: Precondition,
     ) -> Result<Opened, FetchError> {
-        let (object, verified) = self.open(&permit, key, precondition).await?;
-        let range = range.resolve(object.length)?;
-        let opening = verified.range(object.length, &range.bytes).map_err(FetchError::Corrupt)?;
-        let sealed = opening.span().sealed.clone();
-        let source = self.backend.read(&object.at, sealed).await.map_err(lost)?;
-        let notice = notice(permit.target());
+        let Found { object, range, opening, source } = self.find(&permit, key, range, precondition).await?;
         let started = self.start(&permit, &object, &range.bytes).await?;
+        let notice = notice(permit.target());
         let decided = permit.decided().clone();
         let account =
             Account { register: self.register.clone(), decided, started, bytes: 0, outcome: Outcome::Abandoned };
         let mut vigil = Vigil::new(self.register.clone(), permit, SharedClock::clone(&self.clock));
         // What was given may have ended while the evidence was written.
         vigil.check()?;
-        let place = object.clone();
-        let delivery = Delivery { vigil, opening, source, sealed: Bytes::new(), place, account };
+        let delivery = Delivery { vigil, opening, source, sealed: Bytes::new(), object: object.clone(), account };
         let bytes = stream::unfold(Some(delivery), Delivery::step).boxed();
         Ok(Opened { object, range: range.bytes, partial: range.partial, notice, bytes })
     }
 
-    /// The current version, its key open and its header verified. A version may be replaced and shredded between two
-    /// steps; then the newer one is opened.
-    async fn open(
+    /// The current version, ready to be read. A version may be replaced and shredded between two steps; then the newer
+    /// one is looked for, and only a version that is gone twice is lost.
+    async fn find(
         &self,
         permit: &Permit<FetchObject>,
         key: &ObjectKey,
+        range: ByteRange,
         precondition: Precondition,
-    ) -> Result<(StoredObject, Verified), FetchError> {
+    ) -> Result<Found, FetchError> {
         let dataset = &permit.target().dataset.description.id;
-        let mut last = None;
+        let mut gone = None;
         loop {
             let object = self.current(dataset, key)?.ok_or(FetchError::Missing)?;
             if !precondition.holds(Some(object.version)) {
                 return Err(FetchError::Precondition);
             }
-            match self.verify(&object).await {
-                Ok(verified) => return Ok((object, verified)),
-                Err(FetchError::Lost) if last != Some(object.version) => last = Some(object.version),
+            let range = range.resolve(object.length)?;
+            match self.open(&object, &range.bytes).await {
+                Ok((opening, source)) => return Ok(Found { object, range, opening, source }),
+                Err(FetchError::Lost) if gone != Some(object.version) => gone = Some(object.version),
                 Err(error) => {
                     if matches!(error, FetchError::Corrupt(_) | FetchError::Lost) {
                         report(&self.register, permit.decided(), &object);
@@ -147,7 +144,8 @@ impl<R: Register> Objects<R> {
         }
     }
 
-    async fn verify(&self, object: &StoredObject) -> Result<Verified, FetchError> {
+    /// Opens a version's key, verifies its header and its size, and begins to read the range.
+    async fn open(&self, object: &StoredObject, range: &Range<u64>) -> Result<(Opening, Source), FetchError> {
         let key = self.keys.open(&object.at).await.map_err(|error| match error {
             CallError::Missing => FetchError::Lost,
             error @ (CallError::Exists
@@ -156,17 +154,9 @@ impl<R: Register> Objects<R> {
             | CallError::Unavailable(_)) => FetchError::Keys(error),
         })?;
         let (header, length) = self.backend.header(&object.at).await.map_err(lost)?;
-        let place = Place { uuid: object.at.uuid, version_id: object.at.version_id, part: WHOLE };
-        let verified = (|| {
-            let verified = Header::parse(&header)?.verify(&key, &place)?;
-            let whole = verified.layout(object.length)?.sealed_length();
-            match length.cmp(&whole) {
-                std::cmp::Ordering::Less => Err(Refusal::Truncated),
-                std::cmp::Ordering::Greater => Err(Refusal::Surplus),
-                std::cmp::Ordering::Equal => Ok(verified),
-            }
-        })();
-        verified.map_err(FetchError::Corrupt)
+        let opening = verify(object, &key, &header, length, range).map_err(FetchError::Corrupt)?;
+        let source = self.backend.read(&object.at, opening.span().sealed.clone()).await.map_err(lost)?;
+        Ok((opening, source))
     }
 
     async fn start(
@@ -191,14 +181,41 @@ impl<R: Register> Objects<R> {
     }
 }
 
+type Source = BoxStream<'static, Result<Bytes, StoreError>>;
+
+/// A version that can be read.
+struct Found {
+    object: StoredObject,
+    range: Resolved,
+    opening: Opening,
+    source: Source,
+}
+
+/// All that can be known of a sealed object before its chunks are read.
+fn verify(
+    object: &StoredObject,
+    key: &DataKey,
+    header: &[u8],
+    stored_length: u64,
+    range: &Range<u64>,
+) -> Result<Opening, Refusal> {
+    let place = Place { uuid: object.at.uuid, version_id: object.at.version_id, part: WHOLE };
+    let verified = Header::parse(header)?.verify(key, &place)?;
+    match stored_length.cmp(&verified.layout(object.length)?.sealed_length()) {
+        Ordering::Less => Err(Refusal::Truncated),
+        Ordering::Greater => Err(Refusal::Surplus),
+        Ordering::Equal => verified.range(object.length, range),
+    }
+}
+
 /// Bytes on their way out.
 struct Delivery<R: Register> {
     vigil: Vigil<R, FetchObject>,
     opening: Opening,
-    source: BoxStream<'static, Result<Bytes, StoreError>>,
+    source: Source,
     /// Sealed bytes that were read and not yet opened.
     sealed: Bytes,
-    place: StoredObject,
+    object: StoredObject,
     account: Account<R>,
 }
 
@@ -213,7 +230,7 @@ impl<R: Register> Delivery<R> {
                 this.account.outcome =
                     if matches!(error, StreamError::Ended(_)) { Outcome::Cut } else { Outcome::Failed };
                 if matches!(error, StreamError::Corrupt(_) | StreamError::Store(StoreError::Missing)) {
-                    report(&this.account.register, &this.account.decided, &this.place);
+                    report(&this.account.register, &this.account.decided, &this.object);
                 }
                 Some((Err(error), None))
             }

@@ -384,7 +384,7 @@ async fn an_upload_that_waits_is_woken_by_revocation_and_by_expiry() {
             if expire {
                 world.book.0.clock.advance(Duration::from_secs(6));
             } else {
-                world.revoke()
+                world.revoke();
             }
             tokio::time::Instant::now()
         };
@@ -418,6 +418,25 @@ async fn damage_ends_in_an_error_never_in_a_clean_end() {
     }
     fs::remove_file(&path).unwrap();
     assert!(matches!(world.fetch(ByteRange::Whole).await, Err(FetchError::Lost)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_of_an_object_that_is_replaced_see_one_version_or_the_next() {
+    let world = World::new().await;
+    world.put(Precondition::None, &vec![0; 150_000]).await.unwrap();
+    let write = async {
+        for version in 1..30 {
+            world.put(Precondition::None, &vec![version; 150_000]).await.unwrap();
+        }
+    };
+    let read = async {
+        for _ in 0..60 {
+            let (bytes, error) = collect(world.fetch(ByteRange::Whole).await.unwrap()).await;
+            assert!(error.is_none() && bytes.len() == 150_000 && bytes.iter().all(|byte| *byte == bytes[0]));
+        }
+    };
+    tokio::join!(write, read);
+    assert_eq!((world.stored_files().len(), world.key_files().len()), (1, 1));
 }
 
 #[tokio::test]
