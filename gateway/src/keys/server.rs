@@ -392,4 +392,70 @@ pub(crate) mod tests {
         let (_stop, task) = spawn(&running.settings);
         assert!(matches!(task.await.unwrap(), Err(RunError::Root(RootKeyError::File(_)))));
     }
+
+    /// Not a test: the process that the next test kills, hardened as in earnest.
+    #[tokio::test]
+    #[ignore = "run by `what_was_acknowledged_survives_sigkill`"]
+    async fn a_process_to_be_killed() {
+        let Some(folder) = std::env::var_os("OCTROI_TEST_KEYS").map(PathBuf::from) else { return };
+        let settings = Settings {
+            authority_certificate: folder.join("ca.pem"),
+            socket: folder.join("keys.sock"),
+            folder,
+            serve_uid: me(),
+            certificate_validity: Duration::from_secs(86_400),
+            parent: Some(nix::unistd::getppid().as_raw() as u32),
+        };
+        run(settings, ManualClock::at(1_790_000_000), std::future::pending()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_was_acknowledged_survives_sigkill() {
+        let mut running = Running::start(me()).await;
+        running.stop.take().unwrap().send(()).unwrap();
+        (&mut running.task).await.unwrap().unwrap();
+        let folder = running.folder.path().to_owned();
+        let start = || {
+            tokio::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "--ignored", "keys::server::tests::a_process_to_be_killed"])
+                .env("OCTROI_TEST_KEYS", &folder)
+                .stdout(std::process::Stdio::null())
+                .stderr(std::process::Stdio::null())
+                .kill_on_drop(true)
+                .spawn()
+                .unwrap()
+        };
+        let client = &running.client;
+        let load = |writer: u8| async move {
+            let mut acknowledged = Vec::new();
+            for index in 0..40u8 {
+                let version = ObjectVersion { version_id: Uuid::from_bytes([index; 16]), ..version(writer) };
+                if let Ok(key) = client.create(&version).await {
+                    acknowledged.push((version, key));
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            acknowledged
+        };
+        let kill = async {
+            for round in 0..10 {
+                let mut process = start();
+                tokio::time::sleep(Duration::from_millis(60 + 17 * round)).await;
+                process.kill().await.unwrap();
+            }
+            start()
+        };
+        let (process, a, b, c) = tokio::join!(kill, load(1), load(2), load(3));
+        let acknowledged: Vec<_> = [a, b, c].into_iter().flatten().collect();
+        assert!(acknowledged.len() > 50, "{}", acknowledged.len());
+        for (version, key) in &acknowledged {
+            assert_eq!(client.open(version).await.unwrap().expose(), key.expose());
+        }
+        // What is under a name is whole, acknowledged or not.
+        for index in 0..40 {
+            let version = ObjectVersion { version_id: Uuid::from_bytes([index; 16]), ..version(1) };
+            assert!(matches!(client.open(&version).await, Ok(_) | Err(CallError::Missing)));
+        }
+        drop(process);
+    }
 }
