@@ -91,9 +91,6 @@ fn every_flipped_bit_of_the_header_and_every_flipped_byte_after_it_is_refused() 
     let sealed = seal(&truth);
     for index in 0..sealed.len() {
         let bits: &[u8] = if index < HEADER_BYTES { &[1, 2, 4, 8, 16, 32, 64, 128] } else { &[1 << (index % 8)] };
-        if index >= HEADER_BYTES && index % 53 != 0 && (sealed.len() - index) > 40 {
-            continue;
-        }
         for bit in bits {
             let mut damaged = sealed.clone();
             damaged[index] ^= bit;

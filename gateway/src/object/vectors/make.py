@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the golden files of the sealed-object format, version 1, from docs/SEALED-OBJECT.md alone.
+"""Makes the golden files of the sealed-object format, version 1, by the rules of
+docs/SEALED-OBJECT.md; shares no code with the gateway.
 
 Needs `cryptography` (PyPI). Run in this folder; the files must not change.
 """
