@@ -1,1 +1,27 @@
-//! (to be written)
+//! The edge: sockets, TLS, limits. What comes out is an HTTP request whose authority is ours, whose size and pace
+//! are bounded, and whose extensions carry the [`Peer`] that sent it.
+//!
+//! ```text
+//! accept -> seat -> handshake -> connection -> authority -> time limit -> (authenticate ...)
+//! ```
+//! Trusts the server key and the client authority that [`tls`] is given. Gives no caller: a certificate that the
+//! authority signed still has to be found in the register ([`crate::authenticate`]).
+
+mod accept;
+mod authority;
+mod body;
+mod connection;
+mod front;
+pub mod loopback;
+mod peer;
+mod refusal;
+mod seats;
+pub mod tls;
+mod vitals;
+
+pub use accept::serve;
+pub use authority::{AuthorityError, Names};
+pub use body::{SmallBody, SmallBodyLayer, Stalled};
+pub use front::{Door, Front};
+pub use peer::{InvalidCertificate, Peer, PeerCertificate};
+pub use refusal::{Refusal, speaks_grpc};

@@ -64,7 +64,8 @@ impl TryFrom<String> for AuthorityName {
 
 impl Default for AuthorityName {
     fn default() -> Self {
-        Self(LOCALHOST)
+        let fallback = || ServerName::from(std::net::IpAddr::from([127, 0, 0, 1]));
+        Self(ServerName::try_from("localhost").unwrap_or_else(|_| fallback()))
     }
 }
 
@@ -222,11 +223,6 @@ impl Default for LogOrigin {
         Self("localhost/log".to_owned())
     }
 }
-
-const LOCALHOST: ServerName<'static> = match rustls_pki_types::DnsName::try_from_str("localhost") {
-    Ok(name) => ServerName::DnsName(name),
-    Err(_) => ServerName::IpAddress(rustls_pki_types::IpAddr::V4(rustls_pki_types::Ipv4Addr::from_octets([127, 0, 0, 1]))),
-};
 
 #[cfg(test)]
 mod tests {

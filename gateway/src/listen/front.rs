@@ -1,0 +1,130 @@
+//! What one listener shows: how it is entered, the names it answers for, its limits, and what stands behind it.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use http::{HeaderMap, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::{Instant, timeout_at};
+use tower::ServiceExt as _;
+
+use super::{
+    Names, Peer, Refusal,
+    body::{Arriving, Progress},
+    vitals::Vitals,
+};
+use crate::settings::Limits;
+
+/// How a listener is entered.
+#[derive(Debug, Clone)]
+pub enum Door {
+    /// By a TLS handshake.
+    Tls(Arc<rustls::ServerConfig>),
+    /// Without: for loopback only.
+    Plain,
+}
+
+/// One listener, all but its socket.
+#[derive(Debug, Clone)]
+pub struct Front {
+    /// Its name in logs and metrics.
+    pub name: &'static str,
+    /// How it is entered.
+    pub door: Door,
+    /// The names it answers for.
+    pub names: Names,
+    /// What callers may use up.
+    pub limits: Limits,
+    /// What stands behind it.
+    pub routes: Router,
+}
+
+impl Front {
+    /// Answers one request of a connection.
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        peer: Peer,
+        vitals: Arc<Vitals>,
+    ) -> Result<Response<Body>, Infallible> {
+        let in_flight = vitals.begin();
+        let progress = Progress::begin();
+        let (mut parts, body) = request.into_parts();
+        let named = self.names.check(&parts.uri, &parts.headers, peer.server_name.as_deref());
+        let response = match named {
+            Ok(()) => {
+                let spoken = spoken(&parts.headers);
+                parts.extensions.insert(peer);
+                let body = Arriving::new(body, self.limits.idle_seconds.get(), progress.clone());
+                let answer = self.routes.clone().oneshot(Request::from_parts(parts, Body::new(body)));
+                match in_time(self.limits.request_seconds.get(), &progress, answer).await {
+                    Some(Ok(response)) => response,
+                    None => self.too_long().respond(&spoken),
+                }
+            }
+            Err(error) => {
+                metrics::counter!("octroi_requests_refused_total", "listener" => self.name, "reason" => "authority")
+                    .increment(1);
+                Refusal::from(error).respond(&parts.headers)
+            }
+        };
+        Ok(response.map(|body| in_flight.answer(body)))
+    }
+
+    fn too_long(&self) -> Refusal {
+        metrics::counter!("octroi_requests_refused_total", "listener" => self.name, "reason" => "time").increment(1);
+        Refusal {
+            status: StatusCode::GATEWAY_TIMEOUT,
+            code: tonic::Code::DeadlineExceeded,
+            title: "took too long",
+            detail: "the gateway did not get to an answer in time: try again later".into(),
+        }
+    }
+}
+
+/// Just the header that decides how a refusal is worded.
+fn spoken(headers: &HeaderMap) -> HeaderMap {
+    let kind = headers.get(http::header::CONTENT_TYPE).cloned();
+    kind.into_iter().map(|kind| (http::header::CONTENT_TYPE, kind)).collect()
+}
+
+/// What `answer` gives, unless `limit` passes without any of the request arriving: an upload may take as long as it
+/// keeps moving, and what follows its end has `limit`.
+async fn in_time<F: Future>(limit: Duration, progress: &Progress, answer: F) -> Option<F::Output> {
+    tokio::pin!(answer);
+    let mut deadline = Instant::now() + limit;
+    loop {
+        if let Ok(answered) = timeout_at(deadline, &mut answer).await {
+            return Some(answered);
+        }
+        let later = progress.last() + limit;
+        if later <= deadline {
+            return None;
+        }
+        deadline = later;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::BodyExt as _;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_has_its_time_and_an_upload_that_moves_has_more() {
+        let limit = Duration::from_secs(30);
+        let progress = Progress::begin();
+        assert!(in_time(limit, &progress, tokio::time::sleep(limit - Duration::from_secs(1))).await.is_some());
+        assert!(in_time(limit, &Progress::begin(), std::future::pending::<()>()).await.is_none());
+
+        let slow = futures::stream::iter(0..5).then(|_| async {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            Ok::<_, std::io::Error>("piece")
+        });
+        let progress = Progress::begin();
+        let body = Arriving::new(Body::from_stream(slow), limit, progress.clone());
+        assert!(in_time(limit, &progress, body.collect()).await.unwrap().is_ok());
+    }
+
+    use futures::StreamExt as _;
+}
