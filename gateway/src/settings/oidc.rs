@@ -49,6 +49,21 @@ pub enum TokenAlgorithm {
     EdDSA,
 }
 
+impl TokenAlgorithm {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::RS256,
+        Self::RS384,
+        Self::RS512,
+        Self::PS256,
+        Self::PS384,
+        Self::PS512,
+        Self::ES256,
+        Self::ES384,
+        Self::EdDSA,
+    ];
+}
+
 fn algorithms() -> Vec<TokenAlgorithm> {
     vec![TokenAlgorithm::RS256, TokenAlgorithm::ES256, TokenAlgorithm::EdDSA]
 }
