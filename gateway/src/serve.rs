@@ -1,1 +1,124 @@
-//! (to be written)
+//! The life of `octroi serve`: from the settings to listeners that answer, and to an orderly end.
+//!
+//! ```text
+//! settings -> start keys -> drop root -> harden -> assemble -> bind -> ready -> drain -> close -> end keys
+//! ```
+//! One thread until root is dropped, so that no thread keeps what the others gave up; a listener can only be bound
+//! with the [`Unprivileged`] that dropping returns. Root, and whoever may change the configuration, is trusted.
+
+mod child;
+mod life;
+mod log;
+mod privilege;
+mod signals;
+
+use std::{
+    error::Error,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use axum::Router;
+use futures::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+pub use child::{ChildError, parent_gone};
+pub use log::install as install_log;
+pub use privilege::{PrivilegeError, Unprivileged, harden};
+
+use crate::{
+    clock::SharedClock,
+    listen::{loopback::RecorderInstalled, tls::TlsError},
+    settings::{Settings, SettingsError, UnknownAccount},
+};
+
+/// What the services are made from.
+#[derive(Debug, Clone)]
+pub struct Foundation {
+    /// The settings.
+    pub settings: Arc<Settings>,
+    /// The clock.
+    pub clock: SharedClock,
+    /// Cancelled when the gateway is told to stop: long-lived tasks end by it.
+    pub stop: CancellationToken,
+}
+
+/// What stands behind the listeners.
+pub struct House {
+    /// Behind the public listener; authentication included.
+    pub public: Router,
+    /// Behind the api listener; authentication included.
+    pub api: Router,
+    /// Behind the loopback listener, besides `/health`, `/ready` and `/metrics`.
+    pub loopback: Router,
+    /// Closes what has to be closed, once nothing is in flight any more.
+    pub close: BoxFuture<'static, ()>,
+}
+
+/// An error of the services, as it is told to who starts the gateway.
+pub type AssembleError = Box<dyn Error + Send + Sync>;
+
+/// Why the gateway does not start, or ends before it is told to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The settings are refused.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A user of the settings does not exist.
+    #[error(transparent)]
+    Account(#[from] UnknownAccount),
+    /// Root could not be dropped, or memory not protected.
+    #[error(transparent)]
+    Privilege(#[from] PrivilegeError),
+    /// The key process does not start, or has ended.
+    #[error(transparent)]
+    Keys(#[from] ChildError),
+    /// There can be no TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// There can be no metrics.
+    #[error(transparent)]
+    Metrics(#[from] RecorderInstalled),
+    /// The services cannot be built.
+    #[error("cannot start: {0}")]
+    Assemble(#[source] AssembleError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} (`{key}`): {cause}")]
+    Bind {
+        /// Which address.
+        address: SocketAddr,
+        /// The setting that names it.
+        key: &'static str,
+        /// Why.
+        cause: std::io::Error,
+    },
+    /// The machine does not give what every process needs.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// Runs the gateway by the configuration `file` until it is told to stop. `assemble` builds the services; it runs
+/// without root, hardened, on the runtime, with the key process answering.
+///
+/// # Errors
+/// [`ServeError`] when it does not start, or the key process ends under it.
+pub fn run<A, F>(file: &Path, clock: SharedClock, assemble: A) -> Result<(), ServeError>
+where
+    A: FnOnce(Foundation) -> F,
+    F: Future<Output = Result<House, AssembleError>>,
+{
+    let file: PathBuf = std::path::absolute(file)?;
+    let settings = Settings::load(&file)?;
+    settings.check_secrets(&file)?;
+    log::install(&settings.log);
+    let standing = privilege::Standing::now(&settings.process)?;
+    let keys = settings.keys.start.then(|| child::Keys::start(&file, standing.keys_account())).transpose()?;
+    let unprivileged = standing.drop_root()?;
+    harden()?;
+    let foundation = Foundation { settings: Arc::new(settings), clock, stop: CancellationToken::new() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let lived = runtime.block_on(life::live(&unprivileged, foundation, keys, assemble));
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    lived
+}
