@@ -247,6 +247,3 @@ const FETCH_TIME: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests;

@@ -197,6 +197,3 @@ const LATEST: f64 = 1e12;
 
 #[cfg(test)]
 mod tests;
-
-#[cfg(test)]
-mod tests;

@@ -172,7 +172,7 @@ impl Profile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::PermissionsExt;
 
     fn refusal(text: &str) -> String {
         Profile::parse(text, Path::new("p.toml")).unwrap_err().to_string()

@@ -105,13 +105,13 @@ impl WatchedKeys {
 }
 
 /// Waits until the key process takes connections.
-pub(super) async fn listening(socket: &Path) -> Result<(), ChildError> {
+pub(super) async fn listening(socket: &Path, patience: Duration) -> Result<(), ChildError> {
     let knock = async {
         while UnixStream::connect(socket).await.is_err() {
             sleep(BETWEEN_KNOCKS).await;
         }
     };
-    timeout(START, knock).await.map_err(|_| ChildError::Silent { socket: socket.to_owned() })
+    timeout(patience, knock).await.map_err(|_| ChildError::Silent { socket: socket.to_owned() })
 }
 
 /// For the key process started with `--attached`: resolves once serve has closed its end, or was killed.
@@ -129,7 +129,8 @@ pub async fn parent_gone() -> io::Result<()> {
     Ok(())
 }
 
-const START: Duration = Duration::from_secs(10);
+/// For the key process to start.
+pub(super) const START: Duration = Duration::from_secs(10);
 const BETWEEN_KNOCKS: Duration = Duration::from_millis(5);
 const FAREWELL: Duration = Duration::from_secs(5);
 
@@ -157,16 +158,17 @@ mod tests {
         let path = folder.path().join("keys.sock");
         let waiting = tokio::spawn({
             let path = path.clone();
-            async move { listening(&path).await }
+            async move { listening(&path, START).await }
         });
         sleep(Duration::from_millis(20)).await;
         let _listener = tokio::net::UnixListener::bind(&path).unwrap();
         waiting.await.unwrap().unwrap();
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_socket_that_does_not_come_is_given_up() {
-        assert!(matches!(listening(Path::new("/nowhere/keys.sock")).await, Err(ChildError::Silent { .. })));
+        let patience = Duration::from_millis(20);
+        assert!(matches!(listening(Path::new("/nowhere/keys.sock"), patience).await, Err(ChildError::Silent { .. })));
     }
 
     #[test]

@@ -96,7 +96,7 @@ where
     let (public_door, api_door) = (identity.public(settings.listen.public.tls12)?, identity.api()?);
     drop(identity);
     if keys_started {
-        child::listening(&settings.keys.socket).await?;
+        child::listening(&settings.keys.socket, child::START).await?;
     }
     let house = assemble(foundation).await.map_err(ServeError::Assemble)?;
     let (ready, readiness) = watch::channel(false);

@@ -16,7 +16,7 @@ impl Foundry for Tinker {
             founding.operator_key.clone(),
         ] {
             fs::write(&path, "secret")?;
-            fs::set_permissions(&path, PermissionsExt::from_mode(0o600))?;
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
         }
         fs::write(&settings.tls.authority, "")?;
         if self.fails { Err("no entropy".into()) } else { Ok(format!("{}+1+key", settings.gateway.log_origin.as_str())) }
