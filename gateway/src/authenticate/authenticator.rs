@@ -3,9 +3,7 @@
 use http::HeaderMap;
 use octroi_proto::{Credential, Instant, Principal, PrincipalState};
 
-use super::{
-    AuthenticationError, BearerToken, Caller, CredentialKind, Directory, Issuers, Member, Presented,
-};
+use super::{AuthenticationError, BearerToken, Caller, CredentialKind, Directory, Issuers, Member, Presented};
 use crate::{
     clock::SharedClock,
     listen::{Peer, PeerCertificate},
@@ -48,7 +46,9 @@ impl<D: Directory> Authenticator<D> {
         let principal = principal.ok_or(AuthenticationError::UnknownCertificate)?;
         match &principal.credential {
             Credential::Certificate { sha256, .. } if *sha256 == certificate.digest => {}
-            Credential::Certificate { .. } | Credential::Oidc(_) => return Err(AuthenticationError::UnknownCertificate),
+            Credential::Certificate { .. } | Credential::Oidc(_) => {
+                return Err(AuthenticationError::UnknownCertificate);
+            }
         }
         self.member(principal, CredentialKind::Certificate, certificate.until)
     }

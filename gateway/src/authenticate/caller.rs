@@ -1,5 +1,7 @@
 //! What authentication hands on.
 
+use std::sync::Arc;
+
 use octroi_proto::{Instant, Principal};
 
 /// Who calls. Only [`crate::authenticate`] makes one; everything behind it takes one.
@@ -14,7 +16,7 @@ pub enum Caller {
 /// A principal who proved who it is.
 #[derive(Debug, Clone)]
 pub struct Member {
-    principal: Principal,
+    principal: Arc<Principal>,
     credential: CredentialKind,
     until: Instant,
 }
@@ -30,7 +32,7 @@ pub enum CredentialKind {
 
 impl Member {
     pub(in crate::authenticate) fn new(principal: Principal, credential: CredentialKind, until: Instant) -> Self {
-        Self { principal, credential, until }
+        Self { principal: Arc::new(principal), credential, until }
     }
 
     /// A member for a test.

@@ -80,7 +80,11 @@ impl Issuers {
     /// # Errors
     /// [`IssuerError`] when one cannot be used at all; one that cannot be reached now is tried again later.
     pub fn start(configured: &[Oidc], clock: &SharedClock) -> Result<Self, IssuerError> {
-        configured.iter().map(|rules| Issuer::start(rules.clone(), Arc::clone(clock))).collect::<Result<_, _>>().map(Self)
+        configured
+            .iter()
+            .map(|rules| Issuer::start(rules.clone(), Arc::clone(clock)))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Whom a token speaks for.

@@ -193,19 +193,11 @@ fn users() -> Process {
     let fallback = Process::default();
     let known = |name: &str| User::from_name(name).ok().flatten().filter(|user| !user.uid.is_root());
     let pick = |name: &str, number| known(name).map_or(number, |_| UserSetting::Name(name.to_owned()));
-    Process {
-        serve_user: pick("octroi", fallback.serve_user),
-        keys_user: pick("octroi-keys", fallback.keys_user),
-    }
+    Process { serve_user: pick("octroi", fallback.serve_user), keys_user: pick("octroi-keys", fallback.keys_user) }
 }
 
 /// Writes the configuration and reads it back, with paths into the folder being made.
-fn write_config(
-    plan: &Plan,
-    names: &[AuthorityName],
-    process: &Process,
-    folder: &Path,
-) -> Result<Settings, InitError> {
+fn write_config(plan: &Plan, names: &[AuthorityName], process: &Process, folder: &Path) -> Result<Settings, InitError> {
     let quoted = |text: &str| toml::Value::from(text).to_string();
     let list = toml::Value::Array(names.iter().map(|name| name.text().into()).collect()).to_string();
     let user = |user: &UserSetting| match user {

@@ -114,7 +114,8 @@ impl Profile {
     /// # Errors
     /// [`ProfileError::Key`] naming file, key and reason.
     pub fn parse(text: &str, file: &Path) -> Result<Self, ProfileError> {
-        let refuse = |key: &str, reason: String| ProfileError::Key { file: file.to_owned(), key: key.to_owned(), reason };
+        let refuse =
+            |key: &str, reason: String| ProfileError::Key { file: file.to_owned(), key: key.to_owned(), reason };
         let document = toml::Deserializer::parse(text).map_err(|error| refuse(".", error.message().to_owned()))?;
         let written: Written = serde_path_to_error::deserialize(document)
             .map_err(|error| refuse(&error.path().to_string(), error.inner().message().to_owned()))?;
@@ -123,7 +124,9 @@ impl Profile {
             (None, None, None) => ProfileCredential::Anonymous,
             (Some(certificate), Some(key), None) => ProfileCredential::Certificate { certificate, key },
             (None, None, Some(path)) => ProfileCredential::TokenFile(path),
-            _ => return Err(refuse("certificate", "give `certificate` and `key`, or `token_file`, or none".to_owned())),
+            _ => {
+                return Err(refuse("certificate", "give `certificate` and `key`, or `token_file`, or none".to_owned()));
+            }
         };
         Ok(Self {
             endpoint: url("endpoint", &written.endpoint)?,

@@ -144,7 +144,7 @@ where
         // The clone takes the place of the service that was made ready.
         let fresh = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, fresh);
-        let limits = *self.limits();
+        let limits = self.limits;
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             match limits.take_in(parts.headers.get(header::CONTENT_LENGTH), body).await {
@@ -152,12 +152,6 @@ where
                 Err(refusal) => Ok(refusal.respond(&parts.headers)),
             }
         })
-    }
-}
-
-impl<S> SmallBody<S> {
-    fn limits(&self) -> &SmallBodyLayer {
-        &self.limits
     }
 }
 
@@ -199,9 +193,9 @@ mod tests {
     use tower::ServiceExt as _;
 
     fn behind(bytes: usize) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible> {
-        SmallBodyLayer { bytes, time: Duration::from_millis(300) }.layer(tower::service_fn(|request: Request<Body>| async move {
-            Ok::<_, Infallible>(Response::new(request.into_body()))
-        }))
+        SmallBodyLayer { bytes, time: Duration::from_millis(300) }.layer(tower::service_fn(
+            |request: Request<Body>| async move { Ok::<_, Infallible>(Response::new(request.into_body())) },
+        ))
     }
 
     async fn status(request: Request<Body>) -> StatusCode {

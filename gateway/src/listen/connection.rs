@@ -52,13 +52,20 @@ pub(super) async fn serve(front: Arc<Front>, stream: TcpStream, address: IpAddr,
         Door::Plain => {
             let peer = Peer { address, certificate: None, server_name: None };
             // TLS agrees on HTTP/2 by ALPN; here there is nothing to agree by.
-            Ok(converse(Arc::clone(&front), stream, peer, false, stop).await)
+            converse(Arc::clone(&front), stream, peer, false, stop).await;
+            Ok(())
         }
         Door::Tls(config) => {
             let acceptor = TlsAcceptor::from(config);
-            match timeout(front.limits.handshake_seconds.get(), handshake(acceptor, stream, address)).await {
+            let entering = timeout(front.limits.handshake_seconds.get(), handshake(acceptor, stream, address));
+            let entered = tokio::select! {
+                entered = entering => entered,
+                () = stop.cancelled() => return,
+            };
+            match entered {
                 Ok(Ok(entered)) => {
-                    Ok(converse(Arc::clone(&front), entered.stream, entered.peer, entered.http2, stop).await)
+                    converse(Arc::clone(&front), entered.stream, entered.peer, entered.http2, stop).await;
+                    Ok(())
                 }
                 Ok(Err(error)) => Err(error),
                 Err(_) => Err(HandshakeError::TooLong),

@@ -48,7 +48,8 @@ pub(super) struct Keys {
 #[derive(Debug)]
 pub(super) struct WatchedKeys {
     alive: ChildStdin,
-    ended: oneshot::Receiver<io::Result<ExitStatus>>,
+    /// Until it has been told; there is nothing to wait for then.
+    ended: Option<oneshot::Receiver<io::Result<ExitStatus>>>,
 }
 
 impl Keys {
@@ -81,14 +82,17 @@ impl Keys {
             let _ = tell.send(child.wait());
         };
         std::thread::Builder::new().name("keys".to_owned()).spawn(watch).map_err(ChildError::Start)?;
-        Ok(WatchedKeys { alive, ended })
+        Ok(WatchedKeys { alive, ended: Some(ended) })
     }
 }
 
 impl WatchedKeys {
     /// Why it ended, once it has.
     pub(super) async fn ended(&mut self) -> ChildError {
-        match (&mut self.ended).await {
+        let Some(ended) = &mut self.ended else { return ChildError::Lost };
+        let told = ended.await;
+        self.ended = None;
+        match told {
             Ok(Ok(status)) => ChildError::Ended(status),
             Ok(Err(_)) | Err(_) => ChildError::Lost,
         }
@@ -98,6 +102,7 @@ impl WatchedKeys {
     pub(super) async fn end(self) {
         let Self { alive, ended } = self;
         drop(alive);
+        let Some(ended) = ended else { return };
         if timeout(FAREWELL, ended).await.is_err() {
             tracing::warn!("the key process has not ended yet");
         }
@@ -149,6 +154,9 @@ mod tests {
     async fn a_child_that_dies_is_noticed() {
         let mut keys = Keys::spawn(Command::new("/bin/false"), None).unwrap().watch().unwrap();
         assert!(matches!(keys.ended().await, ChildError::Ended(status) if status.code() == Some(1)));
+        // Once it is known to have ended, ending it is nothing.
+        assert!(matches!(keys.ended().await, ChildError::Lost));
+        keys.end().await;
         assert!(matches!(Keys::spawn(Command::new("/absent"), None), Err(ChildError::Start(_))));
     }
 

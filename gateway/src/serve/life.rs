@@ -33,7 +33,8 @@ where
         error = lost(&mut keys) => Err(error),
         signal = signals.next() => {
             tracing::info!(signal, "told to stop before it was ready");
-            return Ok(end(keys).await);
+            end(keys).await;
+            return Ok(());
         }
     };
     let (open, close) = match ended {
@@ -103,9 +104,8 @@ where
     let sockets = Sockets::bind(unprivileged, &settings).await?;
     let line = sockets.addresses()?;
     let limits = &settings.limits;
-    let front = |name, door, names: Names, routes| {
-        Arc::new(Front { name, door, names, limits: limits.clone(), routes })
-    };
+    let front =
+        |name, door, names: Names, routes| Arc::new(Front { name, door, names, limits: limits.clone(), routes });
     let names = |names: &[_]| Names::new(names.iter().cloned());
     let public = front("public", Door::Tls(public_door), names(&settings.listen.public.names), house.public);
     let api = front("api", Door::Tls(api_door), names(&settings.listen.api.names), house.api);

@@ -50,7 +50,9 @@ impl Standing {
         if Uid::effective().is_root() || Uid::current().is_root() {
             let (serve, keys) = (settings.serve_user.resolve()?, settings.keys_user.resolve()?);
             if serve.user == keys.user {
-                tracing::warn!("`process.serve_user` and `process.keys_user` are one user: serve can read the root key");
+                tracing::warn!(
+                    "`process.serve_user` and `process.keys_user` are one user: serve can read the root key"
+                );
             }
             Ok(Self::Root { serve, keys })
         } else {

@@ -103,7 +103,10 @@ impl Settings {
             return refuse(&format!("oidc[{twice}].issuer"), "is configured twice: keep one");
         }
         if self.process.serve_user == self.process.keys_user {
-            return refuse("process.keys_user", "must differ from `process.serve_user`: the root key is kept from serve");
+            return refuse(
+                "process.keys_user",
+                "must differ from `process.serve_user`: the root key is kept from serve",
+            );
         }
         Ok(())
     }
@@ -139,10 +142,9 @@ impl Settings {
             ObjectStoreSettings::Local { .. } => None,
             ObjectStoreSettings::S3(s3) => Some(("objects.credentials", s3.credentials.clone())),
         };
-        let must_be_there = must_be_there.into_iter().chain([
-            ("tls.key", self.tls.key.clone()),
-            ("evidence.folder", self.evidence.folder.join("log.key")),
-        ]);
+        let must_be_there = must_be_there
+            .into_iter()
+            .chain([("tls.key", self.tls.key.clone()), ("evidence.folder", self.evidence.folder.join("log.key"))]);
         let if_visible = ["root.key", "authority.key"].map(|name| ("keys.folder", self.keys.folder.join(name)));
         let refuse = |key, reason| SettingsError::Secret { file: file.to_owned(), key, reason };
         for (key, path) in must_be_there {
@@ -202,13 +204,18 @@ mod tests {
         // Each `pub name:` of a section is a key of the template, live or as an example.
         let sources = [include_str!("../settings.rs"), include_str!("oidc.rs"), include_str!("process.rs")];
         for line in sources.iter().flat_map(|source| source.lines()) {
-            let Some((name, _)) = line.strip_prefix("    pub ").and_then(|rest| rest.split_once(": ")) else { continue };
+            let Some((name, _)) = line.strip_prefix("    pub ").and_then(|rest| rest.split_once(": ")) else {
+                continue;
+            };
             let sections = ["public", "api", "loopback", "user", "group", "gateway", "listen", "tls", "limits"];
             let sections = [&sections[..], &["process", "keys", "evidence", "registry", "policy", "objects"]].concat();
             if name.contains(['(', ' ']) || sections.contains(&name) || ["oidc", "log"].contains(&name) {
                 continue;
             }
-            assert!(TEMPLATE.contains(&format!("\n{name} = ")) || TEMPLATE.contains(&format!("\n#{name} = ")), "{name}");
+            assert!(
+                TEMPLATE.contains(&format!("\n{name} = ")) || TEMPLATE.contains(&format!("\n#{name} = ")),
+                "{name}"
+            );
         }
     }
 
@@ -222,7 +229,10 @@ mod tests {
         assert_eq!(limit, "`octroi.toml`: `limits.header_bytes`: must be between 8192 and 65536 bytes");
         assert!(refusal("[limits]\nheader_bytes = -1\n").contains("must be between"));
         assert!(refusal("[gateway\n").starts_with("`octroi.toml`: line 1: not TOML"));
-        assert!(refusal("[listen.loopback]\naddress = \"0.0.0.0:80\"\n").contains("`listen.loopback.address`: must be a loop"));
+        assert!(
+            refusal("[listen.loopback]\naddress = \"0.0.0.0:80\"\n")
+                .contains("`listen.loopback.address`: must be a loop")
+        );
         assert!(refusal("[listen.api]\nnames = []\n").contains("`listen.api.names`"));
         assert!(refusal("[log]\nlevel = \"a=b=c\"\n").contains("`log.level`: must be"));
         assert!(refusal("[process]\nserve_user = 0\n").contains("root is refused"));

@@ -1,7 +1,8 @@
 use super::*;
 use crate::clock::{Clock as _, ManualClock};
 use axum::{Json, Router, routing::get};
-use jsonwebtoken::{EncodingKey, Header, encode, jwk::Jwk};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::{Value, json};
 use std::sync::{
     Mutex,
@@ -52,7 +53,7 @@ impl Login {
     async fn verify(&self, issuers: &Issuers, pair: &Pair) -> Result<Vouched, TokenError> {
         let now = self.clock.now();
         let claims = json!({ "iss": self.url, "sub": "s-1", "aud": "octroi", "exp": now.as_second() + 60 });
-        let header = Header { kid: Some(pair.id.to_owned()), ..Header::new(jsonwebtoken::Algorithm::EdDSA) };
+        let header = Header { kid: Some(pair.id.to_owned()), ..Header::new(jsonwebtoken::Algorithm::ES256) };
         let value = format!("Bearer {}", encode(&header, &claims, &pair.signing).unwrap());
         issuers.verify(BearerToken::parse(value.as_bytes()).unwrap(), now).await
     }
@@ -69,14 +70,17 @@ impl Login {
 struct Pair {
     id: &'static str,
     signing: EncodingKey,
-    public: Jwk,
+    public: Value,
 }
 
 fn pair(id: &'static str) -> Pair {
-    let pem = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap().serialize_pem();
-    let signing = EncodingKey::from_ed_pem(pem.as_bytes()).unwrap();
-    let mut public = Jwk::from_encoding_key(&signing, jsonwebtoken::Algorithm::EdDSA).unwrap();
-    public.common.key_id = Some(id.to_owned());
+    let key = rcgen::KeyPair::generate().unwrap();
+    let signing = EncodingKey::from_ec_pem(key.serialize_pem().as_bytes()).unwrap();
+    let point = key.public_key_raw();
+    let part = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let public = json!({
+        "kty": "EC", "crv": "P-256", "use": "sig", "kid": id, "x": part(&point[1..33]), "y": part(&point[33..]),
+    });
     Pair { id, signing, public }
 }
 
@@ -155,7 +159,7 @@ async fn other_issuers_and_other_algorithms_are_refused() {
     let (login, other, one) = (Login::open().await, Login::open().await, pair("one"));
     login.publish(&[&one]);
     assert_eq!(other.verify(&login.issuers(), &one).await, Err(TokenError::Issuer));
-    let text = format!("issuer = \"{}\"\naudience = \"octroi\"\nalgorithms = [\"ES256\"]\n", login.url);
+    let text = format!("issuer = \"{}\"\naudience = \"octroi\"\nalgorithms = [\"EdDSA\"]\n", login.url);
     let clock: SharedClock = Arc::clone(&login.clock) as SharedClock;
     let strict = Issuers::start(&[toml::from_str(&text).unwrap()], &clock).unwrap();
     assert_eq!(login.verify(&strict, &one).await, Err(TokenError::Algorithm));

@@ -19,7 +19,11 @@ impl Foundry for Tinker {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
         }
         fs::write(&settings.tls.authority, "")?;
-        if self.fails { Err("no entropy".into()) } else { Ok(format!("{}+1+key", settings.gateway.log_origin.as_str())) }
+        if self.fails {
+            Err("no entropy".into())
+        } else {
+            Ok(format!("{}+1+key", settings.gateway.log_origin.as_str()))
+        }
     }
 }
 
