@@ -41,6 +41,12 @@ impl Member {
         Self { principal, credential: CredentialKind::Certificate, until: Instant::MAX }
     }
 
+    /// A member whom no authentication made, for the tests of what comes after.
+    #[cfg(test)]
+    pub(crate) fn stand_in(principal: Principal, until: Instant) -> Self {
+        Self { principal, credential: CredentialKind::Certificate, until }
+    }
+
     /// The principal as it stood when it was looked up.
     pub fn principal(&self) -> &Principal {
         &self.principal

@@ -3,12 +3,14 @@
 
 use octroi_proto::{AccessRequest, Dataset, Grant, Principal};
 
+use super::target::Target;
+
 /// Something that a caller can ask for; the Cedar schema has an action of the same name.
 pub trait Action: Send + Sync + std::fmt::Debug + 'static {
     /// Its name in the policies and in the evidence.
     const NAME: &'static str;
     /// What it is done to; a permit carries it.
-    type Target: Send + Sync + std::fmt::Debug;
+    type Target: Target;
 }
 
 /// The gateway itself, as the target of what is about no dataset.

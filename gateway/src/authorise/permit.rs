@@ -1,6 +1,6 @@
 //! What authorisation hands on.
 
-use octroi_proto::{Instant, Reason, wire::v1};
+use octroi_proto::{Dataset, Instant, Reason, wire::v1};
 
 use super::action::Action;
 use crate::authenticate::Caller;
@@ -29,7 +29,60 @@ pub struct Decided {
     pub reason: Option<Reason>,
 }
 
+/// What a permit is made of, once the policies said yes.
+#[derive(Debug)]
+pub(in crate::authorise) struct Yes<T> {
+    pub(in crate::authorise) target: T,
+    pub(in crate::authorise) decided: Decided,
+    pub(in crate::authorise) until: Option<Instant>,
+    pub(in crate::authorise) epoch: u64,
+}
+
+/// Leave for one caller to know of a dataset, without evidence: what the catalogue shows is made from this. Only
+/// [`super::Gate`] makes one.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    dataset: &'a Dataset,
+    open: bool,
+}
+
+impl<'a> Seen<'a> {
+    pub(in crate::authorise) fn new(dataset: &'a Dataset, open: bool) -> Self {
+        Self { dataset, open }
+    }
+
+    /// A look that no decision allowed, for the tests of what comes after.
+    #[cfg(test)]
+    pub(crate) fn stand_in(dataset: &'a Dataset, open: bool) -> Self {
+        Self { dataset, open }
+    }
+
+    /// The dataset.
+    pub fn dataset(&self) -> &'a Dataset {
+        self.dataset
+    }
+
+    /// Whether a stranger may fetch its objects, so that links to them may be published.
+    pub fn open(&self) -> bool {
+        self.open
+    }
+}
+
 impl<A: Action> Permit<A> {
+    pub(in crate::authorise) fn new(caller: Caller, yes: Yes<A::Target>) -> Self {
+        let Yes { target, decided, until, epoch } = yes;
+        Self { caller, target, decided, until, epoch }
+    }
+
+    /// Puts a new decision into the place of the old one; the caller's reason stays.
+    pub(in crate::authorise) fn renewed(&mut self, yes: Yes<A::Target>) {
+        let reason = self.decided.reason.take();
+        self.target = yes.target;
+        self.decided = Decided { reason, ..yes.decided };
+        self.until = yes.until;
+        self.epoch = yes.epoch;
+    }
+
     /// What it is leave to do it to, as it stood when it was last checked.
     pub fn target(&self) -> &A::Target {
         &self.target
@@ -55,16 +108,11 @@ impl<A: Action> Permit<A> {
         self.epoch
     }
 
-    /// A permit for a test, decided on this state of the register.
+    /// A permit that no decision made, for the tests of what comes after.
     #[cfg(test)]
-    pub(crate) fn for_test(caller: Caller, target: A::Target, epoch: u64) -> Self {
-        let principal = caller.member().map(|member| member.principal());
-        let actor = v1::Actor {
-            principal: principal.map(|principal| principal.name.to_string()).unwrap_or_default(),
-            organisation: principal.map(|principal| principal.organisation.to_string()).unwrap_or_default(),
-            credential: caller.credential().to_owned(),
-        };
-        let decided = Decided { actor, action: A::NAME, policies: vec!["test".to_owned()], reason: None };
+    pub(crate) fn stand_in(caller: Caller, target: A::Target, epoch: u64) -> Self {
+        let actor = v1::Actor { credential: caller.credential().to_owned(), ..v1::Actor::default() };
+        let decided = Decided { actor, action: A::NAME, policies: Vec::new(), reason: None };
         Self { caller, target, decided, until: None, epoch }
     }
 
