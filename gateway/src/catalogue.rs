@@ -1,1 +1,21 @@
-//! (to be written)
+//! What the gateway publishes about datasets: DCAT for portals ([`dcat`]), pages for people ([`page`]).
+//!
+//! ```text
+//! Seen (authorise) -> Published (the allow-list) -> Page -> Turtle | JSON-LD | HTML
+//! ```
+//!
+//! All of it is pure: records in, bytes out. It trusts [`crate::authorise`] that a [`crate::authorise::Seen`] may be
+//! shown to whoever asks, and copies out of it only what [`Published`] names, so that a new field of a dataset is
+//! unpublished until somebody publishes it. It gives no bytes of objects, and links to them only where a stranger may
+//! fetch them.
+
+mod address;
+pub mod dcat;
+mod language;
+pub mod page;
+mod published;
+mod vocabulary;
+
+pub use address::{Base, InvalidBase, Site};
+pub use language::Language;
+pub use published::{File, MOST_DATASETS, MOST_FILES, Page, Published};

@@ -9,8 +9,8 @@ use std::{
 };
 
 use cedar_policy::{
-    ActionConstraint, AuthorizationError, Authorizer, Context, Decision, Entities, Entity, EntityUid, Policy, PolicyId, PolicySet, Request,
-    RestrictedExpression, Schema, ValidationMode, Validator,
+    ActionConstraint, AuthorizationError, Authorizer, Context, Decision, Entities, Entity, EntityUid, Policy, PolicyId,
+    PolicySet, Request, RestrictedExpression, Schema, ValidationMode, Validator,
 };
 
 use super::{ACTIONS, denied::Undecided, entity::Kind};
@@ -124,7 +124,8 @@ impl Policies {
     #[cfg(test)]
     pub(super) fn permits_naming(&self, action: &str) -> usize {
         let named = |policy: &&Policy| {
-            policy.effect() == cedar_policy::Effect::Permit && !matches!(policy.action_constraint(), ActionConstraint::Any)
+            policy.effect() == cedar_policy::Effect::Permit
+                && !matches!(policy.action_constraint(), ActionConstraint::Any)
         };
         self.by_action.get(action).map_or(0, |set| set.policies().filter(named).count())
     }

@@ -188,14 +188,8 @@ fn strangers_are_told_when_a_credential_would_help() {
         gate.permit::<RequestAccess>(&anonymous, id("capteurs")).map_err(kind).unwrap_err(),
         DeniedKind::Unauthenticated
     );
-    assert_eq!(
-        gate.permit::<FetchObject>(&anonymous, id("menages")).map_err(kind).unwrap_err(),
-        DeniedKind::Forbidden
-    );
-    assert_eq!(
-        gate.permit::<RegisterDataset>(&anonymous, ()).map_err(kind).unwrap_err(),
-        DeniedKind::Unauthenticated
-    );
+    assert_eq!(gate.permit::<FetchObject>(&anonymous, id("menages")).map_err(kind).unwrap_err(), DeniedKind::Forbidden);
+    assert_eq!(gate.permit::<RegisterDataset>(&anonymous, ()).map_err(kind).unwrap_err(), DeniedKind::Unauthenticated);
     assert_eq!(
         gate.permit::<ApprovePrincipal>(&anonymous, id("volta")).map_err(kind).unwrap_err(),
         DeniedKind::Unauthenticated

@@ -182,7 +182,9 @@ proptest! {
     }
 }
 
-fn told(decided: Result<Option<octroi_proto::Instant>, Denied>) -> (DeniedKind, String, Option<octroi_proto::DatasetId>) {
+fn told(
+    decided: Result<Option<octroi_proto::Instant>, Denied>,
+) -> (DeniedKind, String, Option<octroi_proto::DatasetId>) {
     let denied = decided.unwrap_err();
     (denied.kind, denied.to_string(), denied.dataset)
 }

@@ -24,7 +24,11 @@ fn every_combination_is_decided_by_the_rules() {
                         let world = world(role, own, lent, *level, *state, *visibility);
                         stage.set(&world);
                         for action in ACTIONS {
-                            assert_eq!(stage.decide(action, &world).is_ok(), world.allows(action), "{action} in {world:?}");
+                            assert_eq!(
+                                stage.decide(action, &world).is_ok(),
+                                world.allows(action),
+                                "{action} in {world:?}"
+                            );
                         }
                     }
                 }
