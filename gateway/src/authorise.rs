@@ -20,7 +20,7 @@ mod policy;
 mod register;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use action::*;
 pub use denied::{Denied, DeniedKind, NotCommitted, Undecided};

@@ -14,6 +14,8 @@ pub mod dcat;
 mod language;
 pub mod page;
 mod published;
+#[cfg(test)]
+mod specimen;
 mod vocabulary;
 
 pub use address::{Base, InvalidBase, Site};

@@ -122,8 +122,14 @@ fn query(pairs: &[(&str, Option<&str>)]) -> String {
     if given.is_empty() { String::new() } else { format!("?{}", given.join("&")) }
 }
 
+/// The IRI of an e-mail address (RFC 6068).
+pub(super) fn mailto(email: &str) -> String {
+    let address: Vec<String> = email.split('@').map(encoded).collect();
+    format!("mailto:{}", address.join("@"))
+}
+
 /// RFC 3986: everything but unreserved characters as `%XX`.
-pub(super) fn encoded(text: &str) -> String {
+fn encoded(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));

@@ -15,7 +15,7 @@ use oxttl::TurtleSerializer;
 
 use super::{
     File, Page, Published, Site,
-    address::{Link, encoded},
+    address::{Link, mailto},
     vocabulary::{access_right, dcat, dct, foaf, hydra, media_type, rdfs, vcard},
 };
 
@@ -129,7 +129,9 @@ fn describe(graph: &mut Graph, site: &Site, dataset: &Published) {
     graph.agent(&owner, &dataset.owner);
     graph.about(&contact, vcard::KIND);
     graph.say(&contact, vcard::FN, Literal::from(dataset.contact_point.name.as_str()));
-    graph.say(&contact, vcard::HAS_EMAIL, mailto(&dataset.contact_point.email));
+    // INVARIANT: percent-encoded, and `@` may stand in a path (RFC 3986, section 3.3).
+    let email = NamedNode::new_unchecked(mailto(&dataset.contact_point.email));
+    graph.say(&contact, vcard::HAS_EMAIL, email);
     graph.about(&scope, dct::RIGHTS_STATEMENT);
     for purpose in &dataset.purposes {
         graph.say(&scope, rdfs::LABEL, Literal::from(purpose.as_str()));
@@ -203,12 +205,6 @@ fn licence(dataset: &Published) -> Term {
 fn media_type(file: &File) -> Option<NamedNode> {
     let essence = file.media_type.as_str().split(';').next().unwrap_or_default().trim();
     NamedNode::new(format!("{}{essence}", media_type::PREFIX)).ok()
-}
-
-fn mailto(email: &str) -> NamedNode {
-    let address = email.split('@').map(encoded).collect::<Vec<_>>().join("@");
-    // INVARIANT: percent-encoded, and `@` may stand in a path (RFC 3986, section 3.3).
-    NamedNode::new_unchecked(format!("mailto:{address}"))
 }
 
 fn date_time(at: Instant) -> Literal {

@@ -3,7 +3,10 @@
 use askama::Template;
 use octroi_proto::{Instant, Level, Localised};
 
-use super::{File, Language, Page, Published, Site, address::Link};
+use super::{
+    File, Language, Page, Published, Site,
+    address::{Link, mailto},
+};
 
 /// The media type of the pages.
 pub const HTML: &str = "text/html; charset=utf-8";

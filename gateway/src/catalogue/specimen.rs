@@ -1,0 +1,72 @@
+//! Pages of datasets for tests.
+
+use octroi_proto::{Dataset, DatasetState, Level, ObjectVersion, StoredObject, Visibility, wire::v1};
+use uuid::Uuid;
+
+use super::{Page, Published, Site};
+use crate::authorise::{
+    Seen,
+    tests::fixture::{self, EPOCH},
+};
+
+pub(super) fn site() -> Site {
+    Site {
+        base: "https://data.dijon.example".parse().unwrap(),
+        api: "https://api.dijon.example:8444".parse().unwrap(),
+        publisher: "Dijon métropole".to_owned(),
+    }
+}
+
+pub(super) fn object(dataset: &str, key: &str, length: u64) -> StoredObject {
+    let dataset = dataset.parse().unwrap();
+    StoredObject {
+        at: ObjectVersion { dataset, uuid: Uuid::from_bytes([1; 16]), version_id: Uuid::from_bytes([2; 16]) },
+        version: 1,
+        key: key.parse().unwrap(),
+        length,
+        sha256: [3; 32],
+        media_type: "text/csv; charset=utf-8".parse().unwrap(),
+        sealed_sha256: [4; 32],
+        sealed_length: length + 100,
+        stored: fixture::at(EPOCH - 70),
+    }
+}
+
+/// A published dataset; its links are open if it is public, as the gate would say.
+pub(super) fn published(dataset: &Dataset) -> Published {
+    let open = dataset.description.level == Level::Public && dataset.state == DatasetState::Published;
+    let id = dataset.description.id.as_str();
+    let files = [object(id, "2026/compteurs n°1.csv", 1_234_567), object(id, "lisez-moi.txt", 12)];
+    Published::of(Seen::stand_in(dataset, open)).with_files(files)
+}
+
+/// One of each level.
+pub(super) fn page() -> Page {
+    let hidden = fixture::dataset("menages", Level::Sensitive, DatasetState::Published);
+    let datasets = [
+        fixture::dataset("capteurs", Level::QuasiSensitive, DatasetState::Published),
+        fixture::visible(hidden, Visibility::Public),
+        fixture::dataset("velos", Level::Public, DatasetState::Published),
+    ];
+    let after = Some("avant".parse().unwrap());
+    Page { after, datasets: datasets.iter().map(published).collect(), next: Some("velos".parse().unwrap()) }
+}
+
+/// A dataset whose texts are these; what must never be published carries `planted`.
+pub(super) fn worded(level: Level, words: &str, planted: &str) -> Dataset {
+    let mut dataset = fixture::dataset("velos", level, DatasetState::Published);
+    let mut wire = v1::DatasetDescription::from(&dataset.description);
+    let both = |text: &str| [("fr".to_owned(), text.to_owned()), ("en".to_owned(), text.to_owned())].into();
+    wire.title = both(words);
+    wire.description = both(words);
+    wire.keywords = vec![words.to_owned()];
+    wire.publisher = words.to_owned();
+    wire.owner = words.to_owned();
+    wire.purposes = vec![words.to_owned()];
+    wire.steward = planted.to_owned();
+    wire.retention = "P77Y".to_owned();
+    wire.contact_point = Some(v1::ContactPoint { name: words.to_owned(), email: "a@b.example".to_owned() });
+    dataset.description = wire.try_into().unwrap();
+    dataset.revision = 776_655;
+    dataset
+}
