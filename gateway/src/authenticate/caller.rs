@@ -41,12 +41,6 @@ impl Member {
         Self { principal, credential: CredentialKind::Certificate, until: Instant::MAX }
     }
 
-    /// A member whom no authentication made, for the tests of what comes after.
-    #[cfg(test)]
-    pub(crate) fn stand_in(principal: Principal, until: Instant) -> Self {
-        Self { principal, credential: CredentialKind::Certificate, until }
-    }
-
     /// The principal as it stood when it was looked up.
     pub fn principal(&self) -> &Principal {
         &self.principal
@@ -60,6 +54,12 @@ impl Member {
     /// When the credential ends.
     pub fn until(&self) -> Instant {
         self.until
+    }
+
+    /// A member whom nobody authenticated, until this moment.
+    #[cfg(test)]
+    pub(crate) fn for_test_until(principal: Principal, until: Instant) -> Self {
+        Self { principal, credential: CredentialKind::Certificate, until }
     }
 }
 

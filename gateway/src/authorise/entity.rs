@@ -23,7 +23,7 @@ macro_rules! kinds {
                 use std::sync::LazyLock;
                 match self {
                     $(Self::$name => {
-                        #[expect(clippy::expect_used, reason = "an identifier of this file, which the tests parse")]
+                        // INVARIANT: an identifier of this file, which the tests parse.
                         static NAME: LazyLock<EntityTypeName> =
                             LazyLock::new(|| stringify!($name).parse().expect("an identifier is a type name"));
                         NAME.clone()

@@ -65,8 +65,8 @@ impl<R: Register> Gate<R> {
     ///
     /// # Errors
     /// [`Denied`], which is evidence when the caller is authenticated.
-    pub fn permit<A: Action>(&self, caller: &Caller, key: Key<A>) -> Result<Permit<A>, Denied> {
-        self.decide::<A>(caller, &key).map(|yes| Permit::new(caller.clone(), yes))
+    pub fn permit<A: Action>(&self, caller: &Caller, key: &Key<A>) -> Result<Permit<A>, Denied> {
+        self.decide::<A>(caller, key).map(|yes| Permit::new(caller.clone(), yes))
     }
 
     /// Checks a permit again. This is cheap while nothing has changed; else target, grant, caller and organisation

@@ -53,7 +53,7 @@ impl<'a> Seen<'a> {
 
     /// A look that no decision allowed, for the tests of what comes after.
     #[cfg(test)]
-    pub(crate) fn stand_in(dataset: &'a Dataset, open: bool) -> Self {
+    pub(crate) fn for_test(dataset: &'a Dataset, open: bool) -> Self {
         Self { dataset, open }
     }
 
@@ -106,14 +106,6 @@ impl<A: Action> Permit<A> {
     /// The state of the register it was decided on: it stands without another look while that is current.
     pub fn epoch(&self) -> u64 {
         self.epoch
-    }
-
-    /// A permit that no decision made, for the tests of what comes after.
-    #[cfg(test)]
-    pub(crate) fn stand_in(caller: Caller, target: A::Target, epoch: u64) -> Self {
-        let actor = v1::Actor { credential: caller.credential().to_owned(), ..v1::Actor::default() };
-        let decided = Decided { actor, action: A::NAME, policies: Vec::new(), reason: None };
-        Self { caller, target, decided, until: None, epoch }
     }
 
     /// The same permit with the caller's reason in its evidence.

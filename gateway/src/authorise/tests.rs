@@ -31,7 +31,7 @@ impl House {
     fn new() -> Self {
         let register = Memory::default();
         let clock = ManualClock::at(EPOCH);
-        let gate = Gate::load(&shipped(), register.clone(), clock.clone()).unwrap();
+        let gate = Gate::load(&shipped(), register.clone(), Arc::<ManualClock>::clone(&clock)).unwrap();
         Self { register, clock, gate }
     }
 
@@ -55,7 +55,7 @@ fn id<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
 
 #[test]
 fn every_action_has_a_policy_of_its_own() {
-    let policies = super::policy::Policies::load(&shipped()).unwrap();
+    let policies = policy::Policies::load(&shipped()).unwrap();
     for action in ACTIONS {
         assert!(policies.permits_naming(action) > 0, "{action}");
     }
@@ -65,7 +65,7 @@ fn every_action_has_a_policy_of_its_own() {
 fn a_vendor_fetches_under_a_grant_until_it_ends() {
     let house = House::new();
     let vendor = house.lend();
-    let mut permit = house.gate.permit::<FetchObject>(&vendor, id("capteurs")).unwrap();
+    let mut permit = house.gate.permit::<FetchObject>(&vendor, &id("capteurs")).unwrap();
     assert_eq!(permit.until().unwrap().as_second(), EPOCH + 3_600);
     assert_eq!(permit.decided().policies, ["grants-lend-for-fetching"]);
     assert_eq!(permit.decided().actor.principal, "volta");
@@ -119,7 +119,7 @@ fn revocations_reach_permits_at_the_next_renewal() {
     for (blow, kind) in blows {
         let house = House::new();
         let vendor = house.lend();
-        let mut permit = house.gate.permit::<FetchObject>(&vendor, id("capteurs")).unwrap();
+        let mut permit = house.gate.permit::<FetchObject>(&vendor, &id("capteurs")).unwrap();
         blow(&house);
         assert_eq!(house.gate.renew(&mut permit).unwrap_err().kind, *kind);
     }
@@ -131,7 +131,7 @@ fn renewing_keeps_the_reason_and_takes_up_what_changed() {
     let claire = house.enter("claire", "metropole", Role::Steward);
     house.register.put_dataset(dataset("capteurs", Level::Public, DatasetState::Published));
     let mut permit =
-        house.gate.permit::<WithdrawDataset>(&claire, id("capteurs")).unwrap().because(id("errors were found"));
+        house.gate.permit::<WithdrawDataset>(&claire, &id("capteurs")).unwrap().because(id("errors were found"));
     let mut changed = dataset("capteurs", Level::Public, DatasetState::Published);
     changed.revision = 9;
     house.register.put_dataset(changed);
@@ -147,9 +147,9 @@ fn past_its_review_an_agreement_carries_no_grant() {
     let mut lent = grant(1, "capteurs", "volt-sas", &[GrantAction::Fetch], EPOCH + 3_600);
     lent.agreement = Some(id("conv-2026"));
     house.register.put_grant(lent);
-    assert!(house.gate.permit::<FetchObject>(&vendor, id("capteurs")).is_err(), "the agreement is not there");
+    assert!(house.gate.permit::<FetchObject>(&vendor, &id("capteurs")).is_err(), "the agreement is not there");
     house.register.put_agreement(fixture::agreement("conv-2026", "volt-sas", "capteurs", EPOCH + 60));
-    let mut permit = house.gate.permit::<FetchObject>(&vendor, id("capteurs")).unwrap();
+    let mut permit = house.gate.permit::<FetchObject>(&vendor, &id("capteurs")).unwrap();
     assert_eq!(permit.until().unwrap().as_second(), EPOCH + 60);
     house.clock.advance(Duration::from_secs(60));
     let denied = house.gate.renew(&mut permit).unwrap_err();
@@ -164,9 +164,9 @@ fn among_several_grants_one_that_serves_is_found() {
     let mut dead = grant(3, "capteurs", "volt-sas", &[GrantAction::Fetch], EPOCH + 9_000);
     dead.agreement = Some(id("gone-agreement"));
     house.register.put_grant(dead);
-    let fetch = house.gate.permit::<FetchObject>(&vendor, id("capteurs")).unwrap();
+    let fetch = house.gate.permit::<FetchObject>(&vendor, &id("capteurs")).unwrap();
     assert_eq!(fetch.target().grant.as_ref().unwrap().id, fixture::grant_id(1));
-    let store = house.gate.permit::<StoreObject>(&vendor, id("capteurs")).unwrap();
+    let store = house.gate.permit::<StoreObject>(&vendor, &id("capteurs")).unwrap();
     assert_eq!(store.target().grant.as_ref().unwrap().id, fixture::grant_id(2));
 }
 
@@ -181,17 +181,20 @@ fn strangers_are_told_when_a_credential_would_help() {
     let kind = |denied: Denied| denied.kind;
     let gate = &house.gate;
     assert_eq!(
-        gate.permit::<FetchObject>(&anonymous, id("capteurs")).map_err(kind).unwrap_err(),
+        gate.permit::<FetchObject>(&anonymous, &id("capteurs")).map_err(kind).unwrap_err(),
         DeniedKind::Unauthenticated
     );
     assert_eq!(
-        gate.permit::<RequestAccess>(&anonymous, id("capteurs")).map_err(kind).unwrap_err(),
+        gate.permit::<RequestAccess>(&anonymous, &id("capteurs")).map_err(kind).unwrap_err(),
         DeniedKind::Unauthenticated
     );
-    assert_eq!(gate.permit::<FetchObject>(&anonymous, id("menages")).map_err(kind).unwrap_err(), DeniedKind::Forbidden);
-    assert_eq!(gate.permit::<RegisterDataset>(&anonymous, ()).map_err(kind).unwrap_err(), DeniedKind::Unauthenticated);
     assert_eq!(
-        gate.permit::<ApprovePrincipal>(&anonymous, id("volta")).map_err(kind).unwrap_err(),
+        gate.permit::<FetchObject>(&anonymous, &id("menages")).map_err(kind).unwrap_err(),
+        DeniedKind::Forbidden
+    );
+    assert_eq!(gate.permit::<RegisterDataset>(&anonymous, &()).map_err(kind).unwrap_err(), DeniedKind::Unauthenticated);
+    assert_eq!(
+        gate.permit::<ApprovePrincipal>(&anonymous, &id("volta")).map_err(kind).unwrap_err(),
         DeniedKind::Unauthenticated
     );
 }
@@ -201,7 +204,7 @@ fn names_of_principals_are_no_oracle() {
     let house = House::new();
     let vendor = house.lend();
     let claire = house.enter("claire", "metropole", Role::Steward);
-    let kind = |caller, name| house.gate.permit::<ApprovePrincipal>(caller, id(name)).map(drop).map_err(|it| it.kind);
+    let kind = |caller, name| house.gate.permit::<ApprovePrincipal>(caller, &id(name)).map(drop).map_err(|it| it.kind);
     assert_eq!(kind(&vendor, "claire"), Err(DeniedKind::Forbidden));
     assert_eq!(kind(&vendor, "nobody"), Err(DeniedKind::Forbidden));
     assert_eq!(kind(&claire, "nobody"), Err(DeniedKind::NotFound));
@@ -226,14 +229,14 @@ fn links_are_published_for_what_strangers_may_fetch_alone() {
 async fn a_change_waits_for_its_turn_and_is_checked_at_each() {
     let house = House::new();
     let claire = house.enter("claire", "metropole", Role::Steward);
-    let permit = house.gate.permit::<RegisterDataset>(&claire, ()).unwrap();
+    let permit = house.gate.permit::<RegisterDataset>(&claire, &()).unwrap();
     house.register.put_dataset(dataset("autre", Level::Public, DatasetState::Draft));
     assert_eq!(house.gate.commit(permit, Touch::default()).await.unwrap(), house.register.epoch());
 
-    let permit = house.gate.permit::<RegisterDataset>(&claire, ()).unwrap();
+    let permit = house.gate.permit::<RegisterDataset>(&claire, &()).unwrap();
     assert!(matches!(house.gate.commit(permit, Touch { lose: 10_000 }).await, Err(NotCommitted::Busy)));
 
-    let permit = house.gate.permit::<RegisterDataset>(&claire, ()).unwrap();
+    let permit = house.gate.permit::<RegisterDataset>(&claire, &()).unwrap();
     house.register.revoke_organisation("metropole");
     let refused = house.gate.commit(permit, Touch::default()).await;
     assert!(matches!(refused, Err(NotCommitted::Denied(denied)) if denied.kind == DeniedKind::Unauthenticated));

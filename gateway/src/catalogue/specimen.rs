@@ -37,7 +37,7 @@ pub(super) fn published(dataset: &Dataset) -> Published {
     let open = dataset.description.level == Level::Public && dataset.state == DatasetState::Published;
     let id = dataset.description.id.as_str();
     let files = [object(id, "2026/compteurs n°1.csv", 1_234_567), object(id, "lisez-moi.txt", 12)];
-    Published::of(Seen::stand_in(dataset, open)).with_files(files)
+    Published::of(Seen::for_test(dataset, open)).with_files(files)
 }
 
 /// One of each level.

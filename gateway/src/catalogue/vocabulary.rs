@@ -8,6 +8,7 @@ macro_rules! vocabulary {
                 #[allow(unused_imports, reason = "some vocabularies name no word here, only their prefix")]
                 use oxrdf::NamedNodeRef;
 
+                #[allow(dead_code, reason = "where only whole words of a vocabulary are used")]
                 pub(in crate::catalogue) const PREFIX: &str = $prefix;
                 $(
                     pub(in crate::catalogue) const $name: NamedNodeRef<'static> =

@@ -1,16 +1,18 @@
 //! Random callers, datasets, grants, agreements and times: the gate says what the reference says.
 
 use octroi_proto::{
-    AccessRequest, Agreement, Grant, GrantAction, Level, Organisation, PrincipalState, RequestId, RequestState,
+    AccessRequest, Agreement, DatasetState, Grant, GrantAction, Level, Organisation, PrincipalState, RequestId,
+    RequestState, Role, Visibility,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select, sample::subsequence};
 use uuid::Uuid;
 
 use super::{
+    House,
     fixture::{self, EPOCH, at},
     reference::World,
-    *,
 };
+use crate::{authenticate::Caller, authorise::*};
 
 /// A gate whose register is set to one world after another. It is always [`EPOCH`] there: what moves is the rest.
 pub(super) struct Stage(House);
@@ -53,7 +55,7 @@ impl Stage {
         macro_rules! dispatch {
             ($($name:ident($key:expr)),+ $(,)?) => {
                 match action {
-                    $(stringify!($name) => gate.permit::<$name>(&caller, $key).map(|permit| permit.until()),)+
+                    $(stringify!($name) => gate.permit::<$name>(&caller, &$key).map(|permit| permit.until()),)+
                     unknown => panic!("{unknown}"),
                 }
             };

@@ -6,8 +6,8 @@ use super::{
     fixture::{self, EPOCH},
     properties::Stage,
     reference::World,
-    *,
 };
+use crate::authorise::*;
 
 #[test]
 fn every_combination_is_decided_by_the_rules() {
