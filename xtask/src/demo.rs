@@ -1,0 +1,141 @@
+//! `cargo xtask demo`: the ways through the gate, walked one after the other on a lake made for it, with nothing but
+//! the commands that anyone could type.
+
+mod cast;
+mod gateway;
+mod plot;
+mod story;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+
+use self::{cast::Cast, gateway::Gateway, story::Story};
+pub(crate) use self::{gateway::GatewayError, story::StoryError};
+use crate::{
+    lake::{self, LakeError},
+    prepare::{self, Need, PrepareError},
+    process::{self, ProcessError},
+    progress,
+    project::Project,
+};
+
+/// How to show it.
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Leave the gateway up at the end, and print its addresses and ready-made profiles
+    #[arg(long)]
+    serve: bool,
+    /// Keep the demo's folder
+    #[arg(long)]
+    keep: bool,
+    /// The demo's folder; must not exist [default: a new one under the system's temporary folder]
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    #[command(flatten)]
+    size: lake::Size,
+}
+
+/// Why the demo did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DemoError {
+    /// The machine lacks something.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    /// The gateway does not build.
+    #[error("the gateway does not build")]
+    Build(#[source] ProcessError),
+    /// There is no lake.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
+    /// The gateway does not run.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// A step went otherwise than told.
+    #[error(transparent)]
+    Story(#[from] StoryError),
+    /// A file of the demo.
+    #[error("`{path}` cannot be used")]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+/// Prepares, builds, makes a lake and walks the ways.
+pub(crate) fn run(project: &Project, options: &Options) -> Result<(), DemoError> {
+    prepare::machine(project, &[Need::CCompiler, Need::Curl])?;
+    progress::heading("building the gateway");
+    process::run(&mut project.cargo(&["build", "--workspace", "--locked", "--bin", "octroi"]))
+        .map_err(DemoError::Build)?;
+
+    let stage = Stage::set(project, options)?;
+    progress::heading("making a lake");
+    let lake = lake::make(project, &stage.lake(), options.size)?;
+
+    let cast = Cast::new(&stage.folder);
+    let mut story = Story::new(&stage.folder);
+    let gateway = plot::tell(project, &mut story, &cast, &lake)?;
+    progress::heading(&format!("all {} steps went as told", story.steps()));
+    if options.serve {
+        leave_up(gateway, &cast)?;
+    } else {
+        gateway.stop()?;
+    }
+    stage.strike(options)
+}
+
+fn leave_up(gateway: Gateway, cast: &Cast) -> Result<(), DemoError> {
+    println!("\nThe gateway stays up until Ctrl-C.\n");
+    println!("  catalogue  {}", cast.public_address()?);
+    println!("  api        {}", cast.api_address()?);
+    println!("  command    {}", cast.binary().display());
+    for name in cast::NAMES {
+        println!("  profile    {}", cast.profile(name).display());
+    }
+    println!("\nTry: {} --profile {} dataset list", cast.binary().display(), cast.profile("voltaic").display());
+    Ok(gateway.wait()?)
+}
+
+/// The folder in which the demo takes place.
+#[derive(Debug)]
+struct Stage {
+    folder: PathBuf,
+}
+
+impl Stage {
+    /// Outside the clone and open to other users, because the gateway gives up root when root starts it: its folder,
+    /// and the program itself, must be where the users it becomes can reach them.
+    fn set(project: &Project, options: &Options) -> Result<Self, DemoError> {
+        let default = || std::env::temp_dir().join(format!("octroi-demo-{}", std::process::id()));
+        let folder = options.folder.clone().unwrap_or_else(default);
+        fs::create_dir(&folder).map_err(file(&folder))?;
+        let stage = Self { folder: std::path::absolute(&folder).map_err(file(&folder))? };
+        let bin = stage.folder.join("bin");
+        fs::create_dir(&bin).map_err(file(&bin))?;
+        let built = project.target().join("debug/octroi");
+        fs::copy(&built, bin.join("octroi")).map_err(file(&built))?;
+        Ok(stage)
+    }
+
+    fn lake(&self) -> PathBuf {
+        self.folder.join("lake")
+    }
+
+    /// Clears away.
+    fn strike(self, options: &Options) -> Result<(), DemoError> {
+        if options.keep {
+            println!("kept: {}", self.folder.display());
+            return Ok(());
+        }
+        fs::remove_dir_all(&self.folder).map_err(file(&self.folder))
+    }
+}
+
+fn file(path: &Path) -> impl FnOnce(io::Error) -> DemoError {
+    move |source| DemoError::File { path: path.to_path_buf(), source }
+}

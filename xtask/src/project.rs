@@ -1,0 +1,70 @@
+//! Where things are: the clone, and the folder outside it that keeps tools between runs.
+
+use std::{
+    env,
+    ffi::OsString,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// The clone and its surroundings.
+#[derive(Debug, Clone)]
+pub(crate) struct Project {
+    root: PathBuf,
+    cache: PathBuf,
+    target: PathBuf,
+    cargo: OsString,
+}
+
+/// Why the surroundings cannot be made out.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProjectError {
+    /// Neither a home nor a cache folder is known.
+    #[error("neither `XDG_CACHE_HOME` nor `HOME` is set: set one, so that tools can be kept there")]
+    NoHome,
+}
+
+impl Project {
+    /// Reads the surroundings, once.
+    pub(crate) fn find() -> Result<Self, ProjectError> {
+        let manifest =
+            env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+        let root = manifest.parent().map_or_else(|| manifest.clone(), Path::to_path_buf);
+        let absolute = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let cache = absolute("XDG_CACHE_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".cache")))
+            .ok_or(ProjectError::NoHome)?;
+        let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |target| root.join(target));
+        Ok(Self { root, cache: cache.join("octroi"), target, cargo })
+    }
+
+    /// The clone.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Kept between runs and between clones; may be deleted at any time.
+    pub(crate) fn cache(&self) -> &Path {
+        &self.cache
+    }
+
+    /// Where cargo builds.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// A cargo command, run in the clone by the cargo that runs us.
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(&self.cargo);
+        command.args(arguments);
+        command
+    }
+
+    /// A command, run in the clone.
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root);
+        command
+    }
+}
