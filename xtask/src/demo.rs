@@ -2,6 +2,8 @@
 //! the commands that anyone could type.
 
 mod cast;
+#[cfg(test)]
+mod descriptions;
 mod gateway;
 mod plot;
 mod story;

@@ -76,6 +76,25 @@ pub(crate) enum LakeError {
     },
 }
 
+/// Every dataset of a lake; `config/demo/` has a description for each.
+#[cfg(test)]
+pub(crate) const DATASETS: [&str; 14] = [
+    "communes",
+    "meteo-horaire",
+    "velo-compteurs",
+    "menages",
+    "personnes",
+    "electricite-menages",
+    "climat-logements",
+    "climat-interieur",
+    "trajets-vehicules",
+    "matrices-deplacements",
+    "nyc-weather",
+    "nyc-airports",
+    "nyc-planes",
+    "nyc-flights",
+];
+
 /// Makes the lake and says what is in it.
 pub(crate) fn run(project: &Project, options: &Options) -> Result<(), LakeError> {
     let written = make(project, &options.folder, options.size)?;
@@ -156,6 +175,8 @@ mod tests {
     fn the_size_is_about_what_was_asked_for() {
         let folder = tempfile::tempdir().unwrap();
         let written = dijon(folder.path(), Size { readings: 120_000, ..small(3) }).unwrap();
+        let datasets: Vec<&str> = written.iter().map(|table| table.dataset).collect();
+        assert_eq!(datasets, DATASETS[..datasets.len()]);
         let series =
             ["meteo-horaire", "velo-compteurs", "electricite-menages", "climat-logements", "trajets-vehicules"];
         let rows: u64 = written.iter().filter(|table| series.contains(&table.dataset)).map(|table| table.rows).sum();

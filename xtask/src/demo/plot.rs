@@ -200,7 +200,7 @@ fn alter(path: &std::path::Path) -> std::io::Result<()> {
 }
 
 /// In the order in which they are registered; those that only the sensitive way can use are not among them.
-const DATASETS: [&str; 8] = [
+pub(super) const DATASETS: [&str; 8] = [
     "communes",
     "meteo-horaire",
     "velo-compteurs",
@@ -210,6 +210,6 @@ const DATASETS: [&str; 8] = [
     "nyc-airports",
     "nyc-planes",
 ];
-const PUBLIC: &str = "velo-compteurs";
-const LENT: &str = "climat-interieur";
-const PURPOSE: &str = "energy renovation planning";
+pub(super) const PUBLIC: &str = "velo-compteurs";
+pub(super) const LENT: &str = "climat-interieur";
+pub(super) const PURPOSE: &str = "energy renovation planning";
