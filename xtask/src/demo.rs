@@ -92,7 +92,7 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<(), DemoError>
 }
 
 fn leave_up(gateway: Gateway, cast: &Cast) -> Result<(), DemoError> {
-    println!("\nThe gateway stays up until Ctrl-C.\n");
+    println!("\nThe gateway stays up until Ctrl-C, and its folder until you delete it.\n");
     println!("  catalogue  {}", cast.public_address()?);
     println!("  api        {}", cast.api_address()?);
     println!("  command    {}", cast.binary().display());

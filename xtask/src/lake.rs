@@ -50,7 +50,7 @@ pub(crate) struct Options {
 /// How large a lake, and which.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct Size {
-    /// Roughly how many readings: rows of the time series, all together; a small lake has some 35,000 at least
+    /// Roughly how many readings: rows of the time series, all together; at least some 49,000
     #[arg(long, default_value_t = 1_000_000)]
     readings: u64,
     /// The same seed gives the same bytes

