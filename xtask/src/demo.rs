@@ -31,7 +31,7 @@ pub(crate) struct Options {
     /// Leave the gateway up at the end, and print its addresses and ready-made profiles
     #[arg(long)]
     serve: bool,
-    /// Keep the demo's folder
+    /// Keep the demo's folder, as `--serve` and a failure do by themselves
     #[arg(long)]
     keep: bool,
     /// The demo's folder; must not exist [default: a new one under the system's temporary folder]
@@ -76,19 +76,25 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<(), DemoError>
         .map_err(DemoError::Build)?;
 
     let stage = Stage::set(project, options)?;
+    match perform(project, options, &stage) {
+        Ok(()) if options.keep || options.serve => println!("kept: {}", stage.folder.display()),
+        Ok(()) => stage.strike()?,
+        Err(error) => {
+            println!("\nleft as it was, for a look: {}", stage.folder.display());
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+fn perform(project: &Project, options: &Options, stage: &Stage) -> Result<(), DemoError> {
     progress::heading("making a lake");
     let lake = lake::make(project, &stage.lake(), options.size)?;
-
     let cast = Cast::new(&stage.folder);
     let mut story = Story::new(&stage.folder);
     let gateway = plot::tell(project, &mut story, &cast, &lake)?;
     progress::heading(&format!("all {} steps went as told", story.steps()));
-    if options.serve {
-        leave_up(gateway, &cast)?;
-    } else {
-        gateway.stop()?;
-    }
-    stage.strike(options)
+    if options.serve { leave_up(gateway, &cast) } else { Ok(gateway.stop()?) }
 }
 
 fn leave_up(gateway: Gateway, cast: &Cast) -> Result<(), DemoError> {
@@ -129,11 +135,7 @@ impl Stage {
     }
 
     /// Clears away.
-    fn strike(self, options: &Options) -> Result<(), DemoError> {
-        if options.keep {
-            println!("kept: {}", self.folder.display());
-            return Ok(());
-        }
+    fn strike(self) -> Result<(), DemoError> {
         fs::remove_dir_all(&self.folder).map_err(file(&self.folder))
     }
 }

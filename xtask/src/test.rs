@@ -113,7 +113,10 @@ impl Report {
         let result = step.run(kit, &mut |line| {
             if let Some(count) = Count::in_line(line) {
                 self.tests += count;
-                self.summaries.push(line.trim().to_owned());
+                // Crates without doc tests close on a line of noughts, which says nothing.
+                if count != Count::default() {
+                    self.summaries.push(line.trim().to_owned());
+                }
             }
         });
         let outcome = match &result {
