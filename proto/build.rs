@@ -18,11 +18,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(FILES, ["."])?;
     let out = PathBuf::from(env::var("OUT_DIR")?);
     fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure()
+    let mut config = prost_build::Config::new();
+    config
+        .enable_type_names()
         // Maps in the order of their keys: what is hashed must encode the same way each time.
-        .btree_map(".")
-        .bytes(".octroi.v1.PutObjectRequest")
-        .bytes(".octroi.v1.GetObjectResponse")
-        .compile_fds(descriptors)?;
+        .btree_map(["."])
+        .bytes([".octroi.v1.PutObjectRequest", ".octroi.v1.GetObjectResponse"])
+        // A data key has no business in a log.
+        .skip_debug([".octroi.keys.v1.DataKey"]);
+    tonic_prost_build::configure().compile_fds_with_config(descriptors, config)?;
     Ok(())
 }

@@ -1,1 +1,116 @@
-//! (to be written)
+//! gRPC: from wire messages to typed requests and back, and nothing else. Decisions are made behind it.
+
+use axum::{Router, extract::{Request, State}, middleware::{self, Next}, response::Response};
+use octroi_proto::{Violations, wire::DESCRIPTORS};
+use tonic::{Status, service::Routes};
+use tonic_reflection::server::Error as ReflectionError;
+
+use crate::{
+    answer::Refusal, authenticate::Caller, authorise, gateway::Gateway, listen::SmallBodyLayer, registry::ReadError,
+};
+
+mod access;
+mod dataset;
+mod evidence;
+mod object;
+mod principal;
+
+pub(crate) use dataset::visible;
+pub(crate) use principal::who;
+
+/// All services, with health and reflection. What does not stream is held to `small`.
+///
+/// # Errors
+/// When the compiled descriptors are not what reflection understands.
+pub async fn routes(gateway: &Gateway, small: SmallBodyLayer) -> Result<Router<Gateway>, ReflectionError> {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
+    let one_answer = Routes::new(dataset::service(gateway.clone()))
+        .add_service(principal::service(gateway.clone()))
+        .add_service(access::service(gateway.clone()))
+        .add_service(evidence::service(gateway.clone()));
+    let streaming = Routes::new(object::service(gateway.clone()))
+        .add_service(health)
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    let probes = middleware::from_fn_with_state(gateway.clone(), probe);
+    let routes = |routes: Routes| routes.into_axum_router().reset_fallback().with_state(());
+    Ok(routes(one_answer).layer(small).merge(routes(streaming)).layer(probes).with_state(()))
+}
+
+/// Health and reflection have no handlers of ours to ask for a permit, so it is asked for here; every other service
+/// asks for its own.
+async fn probe(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+    if request.uri().path().starts_with("/grpc.") {
+        let caller = request.extensions().get::<Caller>().cloned().ok_or(Refusal::Internal);
+        if let Err(refusal) = caller.and_then(|caller| gateway.permit::<authorise::Probe>(&caller, &())) {
+            return Status::from(refusal).into_http();
+        }
+    }
+    next.run(request).await
+}
+
+fn reflection() -> tonic_reflection::server::Builder<'static> {
+    // The key process's service is not for callers, so not for their eyes.
+    let published = ["octroi.v1.AccessService", "octroi.v1.DatasetService", "octroi.v1.EvidenceService", "octroi.v1.ObjectService", "octroi.v1.PrincipalService"];
+    published.into_iter().fold(tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS), tonic_reflection::server::Builder::with_service_name)
+}
+
+/// The caller that authentication found. Its absence is a fault of ours and refuses.
+fn caller<T>(request: &tonic::Request<T>) -> Result<Caller, Refusal> {
+    request.extensions().get::<Caller>().cloned().ok_or(Refusal::Internal)
+}
+
+/// A field of the request, parsed, or the violation by its name.
+fn field<T>(name: &'static str, parsed: Result<T, impl ToString>) -> Result<T, Refusal> {
+    parsed.map_err(|problem| Refusal::Invalid(Violations::one(name, problem)))
+}
+
+/// How many items a page may hold: 100 unless the caller says, 1,000 at most.
+pub(crate) fn page_size(wanted: u32) -> Result<usize, Refusal> {
+    match wanted {
+        0 => Ok(100),
+        1..=1_000 => Ok(wanted as usize),
+        _ => Err(Refusal::field("page_size", "must be at most 1000")),
+    }
+}
+
+/// Where a page begins: after this item.
+pub(crate) fn after<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Refusal> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    token.parse().map(Some).map_err(|_| Refusal::field("page_token", "must be the token of the answer before, unchanged"))
+}
+
+/// A page of the items that the caller may see, and the id of its last when there is more. That id is always one
+/// the caller saw: a hidden item must not show through a page token.
+pub(crate) fn page<Id: Clone, T>(
+    mut after: Option<Id>,
+    limit: usize,
+    scan: impl Fn(Option<&Id>, usize) -> Result<Vec<T>, ReadError>,
+    id: impl Fn(&T) -> Id,
+    may: impl Fn(&T) -> bool,
+) -> Result<(Vec<T>, Option<Id>), Refusal> {
+    const SCAN: usize = 500;
+    let mut page = Vec::new();
+    let mut last = None;
+    loop {
+        let scanned = scan(after.as_ref(), SCAN).map_err(|error| Refusal::internal(&error))?;
+        let exhausted = scanned.len() < SCAN;
+        for item in scanned {
+            let item_id = id(&item);
+            after = Some(item_id.clone());
+            if may(&item) {
+                if page.len() == limit {
+                    return Ok((page, last));
+                }
+                page.push(item);
+                last = Some(item_id);
+            }
+        }
+        if exhausted {
+            return Ok((page, None));
+        }
+    }
+}

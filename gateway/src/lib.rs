@@ -17,6 +17,7 @@ pub mod catalogue;
 pub mod clock;
 pub mod command;
 pub mod evidence;
+pub mod gateway;
 pub mod grpc;
 pub mod https;
 pub mod keys;

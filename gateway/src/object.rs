@@ -32,7 +32,7 @@ pub use put::{PutError, PutHead};
 pub use range::ByteRange;
 pub use register::{CommitError, Committed, Contradictory, Durable, Ended, Precondition, Register, Unavailable};
 pub use remove::RemoveError;
-pub use settings::{BackendSettings, Limits};
+pub use settings::Limits;
 pub use store::Backend;
 
 use crate::{clock::SharedClock, keys};

@@ -61,6 +61,8 @@ pub struct RegistrySettings {
     pub evidence: PathBuf,
     /// Folder of the index.
     pub index: PathBuf,
+    /// Memory for the index's cache, in bytes.
+    pub cache_bytes: u64,
     /// Time between checkpoints of the log.
     pub checkpoint_every: Duration,
     /// Time between counts of anonymous traffic.
@@ -76,6 +78,7 @@ impl RegistrySettings {
         Self {
             evidence: state.join("evidence"),
             index: state.join("registry"),
+            cache_bytes: 64 << 20,
             checkpoint_every: Duration::from_secs(10),
             count_every: Duration::from_secs(60),
             queue: 4_096,
@@ -219,7 +222,7 @@ impl Registry {
         }
         store.append(&batch)?;
         store.publish()?;
-        Index::open(&settings.index, &store.log())?;
+        Index::open(&settings.index, settings.cache_bytes, &store.log())?;
         Ok(())
     }
 
@@ -242,7 +245,7 @@ impl Registry {
     /// The register and its writer, which does nothing until it runs.
     fn assemble(store: Store, settings: &RegistrySettings, clock: SharedClock) -> Result<(Self, Writer), OpenError> {
         let log = store.log();
-        let index = open_index(&settings.index, &log)?;
+        let index = open_index(settings, &log)?;
         let (queue, waiting) = sync_channel(settings.queue.max(1));
         let (epoch_sender, epoch) = watch::channel(1);
         let (tally, syncs, failed) = (Arc::<Tally>::default(), Arc::<AtomicU64>::default(), Arc::default());
@@ -378,12 +381,13 @@ impl Registry {
 }
 
 /// Opens the index; one that sled finds damaged is made anew, since the evidence says all that it said.
-fn open_index(path: &Path, log: &Log) -> Result<Index, OpenIndexError> {
-    match Index::open(path, log) {
+fn open_index(settings: &RegistrySettings, log: &Log) -> Result<Index, OpenIndexError> {
+    let path = &settings.index;
+    match Index::open(path, settings.cache_bytes, log) {
         Err(OpenIndexError::Damaged { .. }) => {
             tracing::warn!(path = %path.display(), "the registry's index is damaged; it is made anew from the evidence");
             std::fs::remove_dir_all(path).map_err(sled::Error::Io)?;
-            Index::open(path, log)
+            Index::open(path, settings.cache_bytes, log)
         }
         opened => opened,
     }

@@ -30,7 +30,7 @@ pub use privilege::{PrivilegeError, Unprivileged, harden};
 use crate::{
     clock::SharedClock,
     listen::{loopback::RecorderInstalled, tls::TlsError},
-    settings::{Settings, SettingsError, UnknownAccount},
+    settings::{Process, Settings, SettingsError, UnknownAccount},
 };
 
 /// What the services are made from.
@@ -96,6 +96,15 @@ pub enum ServeError {
     /// The machine does not give what every process needs.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
+}
+
+/// Goes on as serve's user where root started this: for commands that work on serve's files while it is stopped, so
+/// that what they make is serve's too.
+///
+/// # Errors
+/// [`ServeError`] when the user does not exist, or root could not be dropped.
+pub fn become_serve_user(settings: &Process) -> Result<Unprivileged, ServeError> {
+    Ok(privilege::Standing::now(settings)?.drop_root()?)
 }
 
 /// Runs the gateway by the configuration `file` until it is told to stop. `assemble` builds the services; it runs

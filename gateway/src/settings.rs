@@ -52,6 +52,9 @@ pub struct Settings {
     pub oidc: Vec<Oidc>,
     /// What is written about the process's life.
     pub log: Log,
+    /// SHA-256 of the file they were read from, for the evidence of a start.
+    #[serde(skip)]
+    pub sha256: [u8; 32],
 }
 
 /// `[gateway]`

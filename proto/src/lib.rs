@@ -7,14 +7,16 @@
 pub mod access;
 pub mod dataset;
 pub mod id;
+mod json;
 pub mod object;
 pub mod principal;
-mod time;
+pub mod time;
 pub mod violation;
 pub mod wire;
 
 pub use access::{AccessRequest, Agreement, Grant, GrantAction, RequestState};
 pub use dataset::{ContactPoint, Dataset, DatasetDescription, DatasetState, Impact, Level, Localised, Visibility};
+pub use json::to_json;
 pub use id::{AgreementId, DatasetId, GrantId, OrganisationId, PrincipalName, Purpose, Reason, RequestId};
 pub use object::{MediaType, ObjectKey, ObjectVersion, StoredObject};
 pub use principal::{

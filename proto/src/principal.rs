@@ -1,5 +1,7 @@
 //! Principals: who calls, for which organisation, in which role.
 
+use ring::digest;
+
 use crate::{
     Instant, OrganisationId, PrincipalName, Violations,
     dataset::{listed, required},
@@ -61,6 +63,15 @@ listed!(PrincipalState, PrincipalState, "`waiting`, `active`, `revoked`", {
 /// SHA-256 of a certificate in DER.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CertificateDigest(pub [u8; 32]);
+
+impl CertificateDigest {
+    /// That of a certificate in DER.
+    pub fn of(der: &[u8]) -> Self {
+        let mut sha256 = [0; 32];
+        sha256.copy_from_slice(digest::digest(&digest::SHA256, der).as_ref());
+        Self(sha256)
+    }
+}
 
 /// A person of an OIDC issuer: `iss` and `sub`, never the e-mail address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -108,6 +108,19 @@ impl<A: Action> Permit<A> {
         self.epoch
     }
 
+    /// A permit for a test, decided on this state of the register.
+    #[cfg(test)]
+    pub(crate) fn for_test(caller: Caller, target: A::Target, epoch: u64) -> Self {
+        let principal = caller.member().map(|member| member.principal());
+        let actor = v1::Actor {
+            principal: principal.map(|principal| principal.name.to_string()).unwrap_or_default(),
+            organisation: principal.map(|principal| principal.organisation.to_string()).unwrap_or_default(),
+            credential: caller.credential().to_owned(),
+        };
+        let decided = Decided { actor, action: A::NAME, policies: vec!["test".to_owned()], reason: None };
+        Self { caller, target, decided, until: None, epoch }
+    }
+
     /// The same permit with the caller's reason in its evidence.
     #[must_use]
     pub fn because(mut self, reason: Reason) -> Self {

@@ -13,10 +13,62 @@ use std::{
 use nix::unistd::{Uid, User, chown};
 use octroi_proto::{OrganisationId, PrincipalName, id::InvalidLabel};
 
-use super::profile::{Profile, ProfileCredential, ProfileError};
-use crate::settings::{
-    Account, AuthorityName, BaseUrl, Process, Settings, SettingsError, TEMPLATE, UnknownAccount, UserSetting,
+mod foundry;
+
+use super::{
+    CommandError, Output,
+    profile::{Profile, ProfileCredential, ProfileError},
 };
+use crate::{clock::SystemClock, settings::{
+    Account, AuthorityName, BaseUrl, Process, Settings, SettingsError, TEMPLATE, UnknownAccount, UserSetting,
+}};
+
+/// `octroi init`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  octroi init /srv/octroi --base https://data.metropole-dijon.fr --organisation 'Dijon Métropole'\n  \
+    octroi init demo")]
+pub(crate) struct Args {
+    /// Where; an empty folder, or one that does not exist
+    folder: PathBuf,
+    /// The permanent URL of the public listener
+    #[arg(long, value_name = "URL", default_value = "https://localhost:8443")]
+    base: BaseUrl,
+    /// A host name that both listeners answer for; the base URL's host if none is given
+    #[arg(long = "name", value_name = "HOST")]
+    names: Vec<AuthorityName>,
+    /// Who runs the gateway
+    #[arg(long, default_value = "Octroi")]
+    organisation: String,
+}
+
+pub(crate) fn run(args: &Args, output: Output) -> Result<(), CommandError> {
+    let plan = Plan {
+        folder: args.folder.clone(),
+        base: args.base.clone(),
+        names: args.names.clone(),
+        organisation: args.organisation.clone(),
+        policies: POLICIES,
+    };
+    let made = init(&plan, &foundry::Founders { clock: SystemClock })?;
+    let (config, profile) = (made.config.display(), made.profile.display());
+    if output.json {
+        output.value(&serde_json::json!({ "config": made.config, "profile": made.profile }));
+    }
+    output.say(format!("made; open the gate with:\n  octroi serve --config {config}\nand be its operator with:\n  \
+        export OCTROI_PROFILE={profile}\n  octroi whoami"));
+    Ok(())
+}
+
+/// The policies that ship, by file name.
+const POLICIES: &[(&str, &str)] = &[
+    ("access.cedar", include_str!("../../../config/policy/access.cedar")),
+    ("datasets.cedar", include_str!("../../../config/policy/datasets.cedar")),
+    ("everyone.cedar", include_str!("../../../config/policy/everyone.cedar")),
+    ("evidence.cedar", include_str!("../../../config/policy/evidence.cedar")),
+    ("objects.cedar", include_str!("../../../config/policy/objects.cedar")),
+    ("octroi.cedarschema", include_str!("../../../config/policy/octroi.cedarschema")),
+    ("principals.cedar", include_str!("../../../config/policy/principals.cedar")),
+];
 
 /// What to make.
 #[derive(Debug, Clone)]

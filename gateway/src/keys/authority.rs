@@ -47,6 +47,13 @@ pub struct ServerIdentity {
     pub key: Zeroizing<String>,
 }
 
+impl Issued {
+    /// The certificate and its issuer, PEM.
+    pub fn chain_pem(&self) -> String {
+        [&self.certificate, &self.issuer].map(|der| pem::encode(&pem::Pem::new("CERTIFICATE", der.clone()))).concat()
+    }
+}
+
 /// Why there is no authority to work with.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {

@@ -78,6 +78,18 @@ impl Durable {
         Self { at, key, media_type, length, sha256, sealed_length, sealed_sha256 }
     }
 
+    /// One that no upload made, for the tests of the register.
+    #[cfg(test)]
+    pub(crate) fn for_test(at: ObjectVersion, key: ObjectKey) -> Self {
+        let media_type = MediaType::default();
+        Self { at, key, media_type, length: 1, sha256: [1; 32], sealed_length: 200, sealed_sha256: [2; 32] }
+    }
+
+    /// Its identity and this version's, as sealed.
+    pub fn at(&self) -> &ObjectVersion {
+        &self.at
+    }
+
     /// Its name.
     pub fn key(&self) -> &ObjectKey {
         &self.key

@@ -26,8 +26,11 @@ use tokio::{io::AsyncReadExt as _, task::JoinHandle};
 use tokio_util::io::ReaderStream;
 use zeroize::Zeroize;
 
-use super::{BackendSettings, seal::HEADER_BYTES};
-use crate::keys::file::{ReadError, read_secret};
+use super::seal::HEADER_BYTES;
+use crate::{
+    keys::file::{ReadError, read_secret},
+    settings::{ObjectStoreSettings, S3},
+};
 
 /// The store of sealed bytes; clones share it.
 #[derive(Clone)]
@@ -57,9 +60,6 @@ pub enum BackendError {
         /// The file.
         path: PathBuf,
     },
-    /// Bytes are sealed, but credentials are not sent in clear.
-    #[error("the object store's endpoint must be an `https:` address (`http:` for loopback only)")]
-    PlainEndpoint,
     /// The store's library refused the settings.
     #[error("the object store's settings are refused")]
     Refused(#[source] object_store::Error),
@@ -106,32 +106,19 @@ struct Credentials {
 }
 
 impl Backend {
-    /// Opens the store. Relative paths are relative to `base`. Reaches for no network: a wrong bucket shows at the
-    /// first request.
+    /// Opens the store. Reaches for no network: a wrong bucket shows at the first request.
     ///
     /// # Errors
     /// [`BackendError`].
-    pub fn open(settings: &BackendSettings, base: &Path) -> Result<Self, BackendError> {
+    pub fn open(settings: &ObjectStoreSettings) -> Result<Self, BackendError> {
         match settings {
-            BackendSettings::Local { path } => {
+            ObjectStoreSettings::Local { path } => {
                 let unusable = |source| BackendError::Folder { path: path.clone(), source };
-                let folder = base.join(path).canonicalize().map_err(unusable)?;
+                let folder = path.canonicalize().map_err(unusable)?;
                 let store = LocalFileSystem::new_with_prefix(&folder).map_err(BackendError::Refused)?;
                 Ok(Self { store: Arc::new(store.with_automatic_cleanup(true)), folder: Some(folder) })
             }
-            BackendSettings::S3 { endpoint, bucket, region, credentials_file } => {
-                let mut credentials = credentials(&base.join(credentials_file))?;
-                let store = AmazonS3Builder::new()
-                    .with_endpoint(endpoint)
-                    .with_bucket_name(bucket)
-                    .with_region(region)
-                    .with_access_key_id(mem::take(&mut credentials.access_key_id))
-                    .with_secret_access_key(mem::take(&mut credentials.secret_access_key))
-                    .with_allow_http(plain_allowed(endpoint)?)
-                    .build()
-                    .map_err(BackendError::Refused)?;
-                Ok(Self { store: Arc::new(store), folder: None })
-            }
+            ObjectStoreSettings::S3(s3) => Ok(Self { store: bucket(s3)?, folder: None }),
         }
     }
 
@@ -304,14 +291,19 @@ fn credentials(path: &Path) -> Result<Credentials, BackendError> {
         .ok_or_else(|| BackendError::MalformedCredentials { path: path.to_owned() })
 }
 
-fn plain_allowed(endpoint: &str) -> Result<bool, BackendError> {
-    let address: http::Uri = endpoint.parse().map_err(|_| BackendError::PlainEndpoint)?;
-    let loopback = matches!(address.host(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    match address.scheme_str() {
-        Some("https") => Ok(false),
-        Some("http") if loopback => Ok(true),
-        _ => Err(BackendError::PlainEndpoint),
-    }
+fn bucket(settings: &S3) -> Result<Arc<dyn ObjectStore>, BackendError> {
+    let mut credentials = credentials(&settings.credentials)?;
+    let store = AmazonS3Builder::new()
+        .with_endpoint(settings.endpoint.as_str())
+        .with_bucket_name(&settings.bucket)
+        .with_region(&settings.region)
+        .with_access_key_id(mem::take(&mut credentials.access_key_id))
+        .with_secret_access_key(mem::take(&mut credentials.secret_access_key))
+        .with_virtual_hosted_style_request(settings.virtual_hosted)
+        // A `FetchUrl` is plain on loopback only.
+        .with_allow_http(settings.endpoint.as_str().starts_with("http:"))
+        .build();
+    Ok(Arc::new(store.map_err(BackendError::Refused)?))
 }
 
 impl Drop for Credentials {
@@ -346,7 +338,7 @@ mod tests {
     #[tokio::test]
     async fn bytes_are_under_names_that_say_nothing_and_absent_until_the_end() {
         let folder = tempfile::tempdir().unwrap();
-        let backend = Backend::open(&BackendSettings::Local { path: ".".into() }, folder.path()).unwrap();
+        let backend = Backend::open(&ObjectStoreSettings::Local { path: folder.path().into() }).unwrap();
         let file = folder.path().join(at().uuid.to_string()).join(at().version_id.to_string());
         let mut upload = backend.upload(&at());
         for _ in 0..40 {
@@ -369,25 +361,25 @@ mod tests {
     #[test]
     fn settings_that_would_leak_or_fail_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let open = |settings| Backend::open(&settings, folder.path()).err();
-        let none = open(BackendSettings::Local { path: "none".into() });
+        let open = |settings| Backend::open(&settings).err();
+        let none = open(ObjectStoreSettings::Local { path: folder.path().join("none") });
         assert!(matches!(none, Some(BackendError::Folder { .. })));
         let file = folder.path().join("s3.toml");
         fs::write(&file, "access_key_id = 'a'\nsecret_access_key = 'b'").unwrap();
-        let s3 = |endpoint: &str| BackendSettings::S3 {
-            endpoint: endpoint.into(),
-            bucket: "b".into(),
-            region: "r".into(),
-            credentials_file: "s3.toml".into(),
+        let s3 = |endpoint: &str| {
+            ObjectStoreSettings::S3(S3 {
+                endpoint: endpoint.parse().unwrap(),
+                bucket: "b".into(),
+                region: "r".into(),
+                credentials: file.clone(),
+                virtual_hosted: false,
+            })
         };
         fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(open(s3("https://s3.example.org")), Some(BackendError::Credentials(_))));
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
         assert!(open(s3("https://s3.example.org")).is_none());
         assert!(open(s3("http://127.0.0.1:9000")).is_none());
-        for endpoint in ["http://s3.example.org", "s3.example.org", "ftp://127.0.0.1", "http://127.0.0.1.example.org"] {
-            assert!(matches!(open(s3(endpoint)), Some(BackendError::PlainEndpoint)), "{endpoint}");
-        }
         fs::write(&file, "access_key_id = 'a'").unwrap();
         let malformed = open(s3("https://s3.example.org"));
         assert!(matches!(malformed, Some(BackendError::MalformedCredentials { .. })));

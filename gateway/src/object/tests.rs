@@ -113,7 +113,7 @@ impl World {
     async fn new() -> Self {
         let keys = Running::start(me()).await;
         fs::create_dir(keys.folder.path().join("store")).unwrap();
-        let backend = Backend::open(&BackendSettings::Local { path: "store".into() }, keys.folder.path()).unwrap();
+        let backend = Backend::open(&ObjectStoreSettings::Local { path: keys.folder.path().join("store") }).unwrap();
         Self::with(keys, backend, 5 << 20)
     }
 
@@ -128,7 +128,7 @@ impl World {
             failing: Mutex::default(),
             clock: Arc::clone(&clock),
         }));
-        let limits = Limits { max_object_bytes, ..Limits::default() };
+        let limits = Limits { max_object_bytes, chunk_bytes: super::seal::ChunkSize::DEFAULT };
         let objects = Objects::new(backend, keys.client.clone(), book.clone(), clock, limits);
         Self { keys, objects, book, folder }
     }
@@ -447,34 +447,4 @@ async fn an_old_version_put_back_is_refused() {
     world.put(Precondition::None, b"new!").await.unwrap();
     fs::write(&world.stored_files()[0], old).unwrap();
     assert!(matches!(world.fetch(ByteRange::Whole).await, Err(FetchError::Corrupt(_))));
-}
-
-/// With `OCTROI_TEST_S3=http://127.0.0.1:5000` (moto_server, for one) and a bucket `octroi` in it.
-#[tokio::test]
-#[ignore = "needs an S3 endpoint, named in OCTROI_TEST_S3"]
-async fn a_bucket_serves_as_well_as_a_folder() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let keys = Running::start(me()).await;
-    let credentials = keys.folder.path().join("s3.toml");
-    fs::write(&credentials, "access_key_id = 'test'\nsecret_access_key = 'test'\n").unwrap();
-    fs::set_permissions(&credentials, fs::Permissions::from_mode(0o600)).unwrap();
-    let settings = BackendSettings::S3 {
-        endpoint: std::env::var("OCTROI_TEST_S3").unwrap(),
-        bucket: "octroi".into(),
-        region: "eu-west-3".into(),
-        credentials_file: "s3.toml".into(),
-    };
-    let backend = Backend::open(&settings, keys.folder.path()).unwrap();
-    let world = World::with(keys, backend, 64 << 20);
-    for length in [0, 100, 20_000_000] {
-        world.put(Precondition::None, &text(length)).await.unwrap();
-        let (bytes, error) = collect(world.fetch(ByteRange::Whole).await.unwrap()).await;
-        assert!(error.is_none() && bytes == text(length), "{length}");
-    }
-    let range = collect(world.fetch(ByteRange::Between(9_000_000, 9_000_099)).await.unwrap()).await.0;
-    assert_eq!(range, text(20_000_000)[9_000_000..9_000_100]);
-    let broken = stream::iter([Ok(Bytes::from(vec![0; 20 << 20])), Err(std::io::Error::other("gone"))]);
-    assert!(matches!(world.put_stream(Precondition::None, broken).await, Err(PutError::Upload(_))));
-    world.objects.remove(permit(None), key(), Precondition::None).await.unwrap();
-    assert!(matches!(world.fetch(ByteRange::Whole).await, Err(FetchError::Missing)));
 }

@@ -17,7 +17,7 @@ pub use self::{
     access::{Grant, Refuse, RequestAccess, RevokeGrant},
     agreement::AddAgreement,
     dataset::{DescribeDataset, PublishDataset, RaiseLevel, RegisterDataset, WithdrawDataset},
-    object::{CommitObject, CommittedObject, RemoveObject},
+    object::{CommitObject, RemoveObject},
     principal::{AddPrincipal, ApprovePrincipal, Offboarded, RevokeOrganisation, RevokePrincipal},
 };
 use super::{ReadError, View};

@@ -87,9 +87,9 @@ pub(super) struct Applied {
 }
 
 impl Index {
-    /// Opens the index in this folder, or begins one; brings it up to the evidence.
-    pub(super) fn open(path: &Path, log: &Log) -> Result<Self, OpenIndexError> {
-        let index = Self::bare(path, &sled::Config::new().path(path))?;
+    /// Opens the index in this folder with a cache of so many bytes, or begins one; brings it up to the evidence.
+    pub(super) fn open(path: &Path, cache_bytes: u64, log: &Log) -> Result<Self, OpenIndexError> {
+        let index = Self::bare(path, &sled::Config::new().path(path).cache_capacity(cache_bytes))?;
         let applied = index.applied().map_err(|_| OpenIndexError::Damaged { path: path.to_owned() })?;
         if let Some(last) = applied.entries.checked_sub(1) {
             let leaf = log.leaf(last).map_err(ReplayError::from)?;
@@ -103,13 +103,13 @@ impl Index {
 
     /// An index made anew from the whole log, in a folder that is gone when it is dropped.
     pub(super) fn temporary(log: &Log) -> Result<Self, OpenIndexError> {
-        let index = Self::bare(Path::new("temporary"), &sled::Config::new().temporary(true))?;
+        let index = Self::bare(Path::new("temporary"), &sled::Config::new().temporary(true).cache_capacity(CACHE))?;
         index.replay(log, 0)?;
         Ok(index)
     }
 
     fn bare(path: &Path, config: &sled::Config) -> Result<Self, OpenIndexError> {
-        let db = config.clone().cache_capacity(CACHE).open().map_err(|source| named(path, source))?;
+        let db = config.open().map_err(|source| named(path, source))?;
         let rows = db.open_tree("rows")?;
         let schema = Table::Meta.key(&[b"schema"]);
         match rows.get(&schema)? {

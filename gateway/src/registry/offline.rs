@@ -74,7 +74,7 @@ pub enum OfflineError {
 /// [`OfflineError`], among them that the gateway is running.
 pub fn check(settings: &RegistrySettings) -> Result<CheckReport, OfflineError> {
     let log = Store::open(&settings.evidence, Box::new(KernelSalts))?.log();
-    let index = Index::open(&settings.index, &log)?;
+    let index = Index::open(&settings.index, settings.cache_bytes, &log)?;
     let truth = Index::temporary(&log)?;
     let mut report = CheckReport { entries: log.len(), ..CheckReport::default() };
     for row in truth.rows() {
@@ -104,7 +104,7 @@ pub fn rebuild(settings: &RegistrySettings) -> Result<u64, OfflineError> {
     let store = Store::open(&settings.evidence, Box::new(KernelSalts))?;
     let fresh = settings.index.with_extension("new");
     clear(&fresh)?;
-    let index = Index::open(&fresh, &store.log())?;
+    let index = Index::open(&fresh, settings.cache_bytes, &store.log())?;
     index.flush().map_err(ReadError::from)?;
     drop(index);
     clear(&settings.index)?;

@@ -7,6 +7,7 @@ use crate::{
     authenticate::{Caller, Member},
     authorise::{self as action, Action, Gateway, Lent},
     clock::ManualClock,
+    object::{Durable, Precondition},
 };
 use octroi_proto::{Dataset, DatasetDescription, DatasetId, Level, StoredObject};
 use std::sync::atomic::AtomicU8;
@@ -61,19 +62,14 @@ pub(super) fn description(id: &str, level: Level) -> DatasetDescription {
     .unwrap()
 }
 
+/// An object of `capteurs`, the dataset of these tests.
 pub(super) fn object(key: &str, uuid: u8) -> CommitObject {
-    CommitObject {
+    let at = octroi_proto::ObjectVersion {
+        dataset: "capteurs".parse().unwrap(),
         uuid: uuid::Uuid::from_bytes([uuid; 16]),
         version_id: uuid::Uuid::from_bytes([uuid.wrapping_add(100); 16]),
-        key: key.parse().unwrap(),
-        length: 3,
-        sha256: [1; 32],
-        media_type: "text/csv".parse().unwrap(),
-        sealed_sha256: [2; 32],
-        sealed_length: 100,
-        if_version: None,
-        if_absent: false,
-    }
+    };
+    CommitObject { object: Durable::for_test(at, key.parse().unwrap()), precondition: Precondition::None }
 }
 
 impl World {
@@ -203,7 +199,7 @@ fn an_index_that_is_gone_old_or_wrong_is_brought_up_to_the_evidence() {
     std::fs::rename(old.path(), &settings.index).unwrap();
     assert!(check(&settings).unwrap().differences.is_empty(), "old");
     let log = Store::open(&settings.evidence, Box::new(KernelSalts)).unwrap().log();
-    let index = Index::open(&settings.index, &log).unwrap();
+    let index = Index::open(&settings.index, settings.cache_bytes, &log).unwrap();
     let stray = table::Table::Datasets.key(&[b"stray"]);
     index.rows().insert(stray, b"x").unwrap();
     index.rows().remove(table::Table::Datasets.key(&[b"one"])).unwrap();
@@ -225,7 +221,7 @@ fn an_index_of_another_history_or_schema_is_refused() {
     assert!(matches!(refused, offline::OfflineError::Index(OpenIndexError::Foreign { .. })), "{refused}");
     rebuild(&ours).unwrap();
     let log = Store::open(&ours.evidence, Box::new(KernelSalts)).unwrap().log();
-    let index = Index::open(&ours.index, &log).unwrap();
+    let index = Index::open(&ours.index, ours.cache_bytes, &log).unwrap();
     index.rows().insert(table::Table::Meta.key(&[b"schema"]), b"9").unwrap();
     drop((index, log));
     let refused = check(&ours).unwrap_err();
@@ -243,19 +239,19 @@ fn a_running_register_keeps_the_offline_tools_out() {
 fn in_one_round_later_changes_see_earlier_ones() {
     let mut world = World::peopled();
     let dataset = world.dataset("capteurs", Level::QuasiSensitive);
-    let first = CommitObject { if_absent: true, ..object("a.csv", 1) };
+    let first = CommitObject { precondition: Precondition::Absent, ..object("a.csv", 1) };
     let permit = |world: &World| world.permit::<action::StoreObject>("claire", lent(&dataset));
     let (one, mut first_answer) = ChangeJob::new(permit(&world), first.clone());
     let (two, mut second_answer) = ChangeJob::new(permit(&world), first);
-    let again = CommitObject { if_version: Some(1), ..object("a.csv", 1) };
+    let again = CommitObject { precondition: Precondition::Version(1), ..object("a.csv", 1) };
     let (three, mut third_answer) = ChangeJob::new(permit(&world), again);
     let syncs = world.registry.syncs();
     world.writer.round(vec![Box::new(one), Box::new(two), Box::new(three)]);
-    assert_eq!(first_answer.try_recv().unwrap().unwrap().stored.version, 1);
+    assert_eq!(first_answer.try_recv().unwrap().unwrap().object.version, 1);
     let second = second_answer.try_recv().unwrap();
     let conflict = ChangeError::Version { current: Some(1) };
     assert!(matches!(second, Err(CommitError::Refused(refusal)) if refusal.to_string() == conflict.to_string()));
-    assert_eq!(third_answer.try_recv().unwrap().unwrap().stored.version, 2);
+    assert_eq!(third_answer.try_recv().unwrap().unwrap().object.version, 2);
     assert_eq!(world.registry.syncs(), syncs + 1);
     assert_eq!(listed(&world, "capteurs").len(), 1);
 }

@@ -79,6 +79,11 @@ impl<const LEAST: u64, const MOST: u64> Bytes<LEAST, MOST> {
     pub fn as_usize(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
+
+    /// The size, for formats that count in 32 bits.
+    pub fn as_u32(self) -> u32 {
+        u32::try_from(self.0).unwrap_or(u32::MAX)
+    }
 }
 
 impl<const LEAST: u64, const MOST: u64> Count<LEAST, MOST> {
@@ -106,9 +111,9 @@ impl<const LEAST: u64, const MOST: u64> Seconds<LEAST, MOST> {
 }
 
 impl<const LEAST: u64, const MOST: u64> Days<LEAST, MOST> {
-    /// The number of days.
-    pub fn get(self) -> u64 {
-        self.0
+    /// The time.
+    pub fn get(self) -> Duration {
+        Duration::from_secs(self.0 * 86_400)
     }
 }
 

@@ -3,9 +3,13 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+use ring::digest;
+
 use super::{ObjectStoreSettings, SecretFileError, Settings, check_secret};
+use crate::registry::RegistrySettings;
 
 /// The configuration file as it ships: every setting with its default, unit and limit.
 pub const TEMPLATE: &str = include_str!("../../../config/octroi.toml");
@@ -63,6 +67,7 @@ impl Settings {
         let text = std::fs::read_to_string(file).map_err(unreadable)?;
         let absolute = std::path::absolute(file).map_err(unreadable)?;
         let mut settings = Self::parse(&text, file)?;
+        settings.sha256.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
         settings.anchor(absolute.parent().unwrap_or(Path::new("/")));
         Ok(settings)
     }
@@ -109,6 +114,18 @@ impl Settings {
             );
         }
         Ok(())
+    }
+
+    /// What the register needs of the settings.
+    pub fn registry_settings(&self) -> RegistrySettings {
+        RegistrySettings {
+            evidence: self.evidence.folder.clone(),
+            index: self.registry.folder.clone(),
+            cache_bytes: self.registry.cache_bytes.get(),
+            checkpoint_every: self.evidence.checkpoint_seconds.get(),
+            count_every: Duration::from_secs(60),
+            queue: self.evidence.queue.as_usize(),
+        }
     }
 
     /// Makes every path absolute: relative ones are relative to `folder`.

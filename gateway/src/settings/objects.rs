@@ -13,7 +13,7 @@ pub struct Objects {
     /// The store.
     pub store: ObjectStoreSettings,
     /// Plaintext per sealed chunk.
-    pub chunk_bytes: Bytes<4096, 8_388_608>,
+    pub chunk_bytes: Bytes<4096, 1_048_576>,
     /// The largest object accepted.
     pub max_object_bytes: Bytes<1, 1_125_899_906_842_624>,
 }
@@ -39,9 +39,7 @@ pub struct S3 {
     pub bucket: String,
     /// The region that requests are signed for.
     pub region: String,
-    /// Put before every key.
-    pub prefix: Option<String>,
-    /// A secret file of two lines: access key id, secret access key.
+    /// A secret file, TOML: `access_key_id` and `secret_access_key`.
     pub credentials: PathBuf,
     /// Whether the bucket stands in the host name rather than in the path.
     pub virtual_hosted: bool,
@@ -71,10 +69,9 @@ struct Written {
     endpoint: Option<FetchUrl>,
     bucket: Option<String>,
     region: Option<String>,
-    prefix: Option<String>,
     credentials: Option<PathBuf>,
     virtual_hosted: Option<bool>,
-    chunk_bytes: Bytes<4096, 8_388_608>,
+    chunk_bytes: Bytes<4096, 1_048_576>,
     max_object_bytes: Bytes<1, 1_125_899_906_842_624>,
 }
 
@@ -87,7 +84,6 @@ impl Default for Written {
             endpoint: None,
             bucket: None,
             region: None,
-            prefix: None,
             credentials: None,
             virtual_hosted: None,
             chunk_bytes,
@@ -100,7 +96,7 @@ impl Default for Objects {
     fn default() -> Self {
         Self {
             store: ObjectStoreSettings::Local { path: "objects".into() },
-            chunk_bytes: const { Bytes::of(1_048_576) },
+            chunk_bytes: const { Bytes::of(65_536) },
             max_object_bytes: const { Bytes::of(1_099_511_627_776) },
         }
     }
@@ -124,7 +120,6 @@ fn local(written: Written) -> Result<ObjectStoreSettings, InvalidObjects> {
         ("endpoint", written.endpoint.is_some()),
         ("bucket", written.bucket.is_some()),
         ("region", written.region.is_some()),
-        ("prefix", written.prefix.is_some()),
         ("credentials", written.credentials.is_some()),
         ("virtual_hosted", written.virtual_hosted.is_some()),
     ];
@@ -142,7 +137,6 @@ fn s3(written: Written) -> Result<ObjectStoreSettings, InvalidObjects> {
         endpoint: written.endpoint.ok_or(InvalidObjects::Missing("endpoint"))?,
         bucket: written.bucket.ok_or(InvalidObjects::Missing("bucket"))?,
         region: written.region.unwrap_or_else(|| "us-east-1".to_owned()),
-        prefix: written.prefix,
         credentials: written.credentials.ok_or(InvalidObjects::Missing("credentials"))?,
         virtual_hosted: written.virtual_hosted.unwrap_or(false),
     }))

@@ -1,47 +1,24 @@
 //! Objects: committed once their sealed bytes are durable, removed before their bytes are.
 
 use octroi_proto::{
-    Dataset, DatasetState, GrantAction, Instant, Level, MediaType, ObjectKey, ObjectVersion, Principal, Role,
+    Dataset, DatasetState, GrantAction, Instant, Level, ObjectKey, Principal, Role,
     StoredObject,
     wire::v1::{self, entry::Record},
 };
-use uuid::Uuid;
 
 use super::{Change, ChangeError, Subject, View, actor, current, is_steward};
-use crate::authorise::{self as action, Lent, Permit};
+use crate::{
+    authorise::{self as action, Lent, Permit},
+    object::{Committed, Durable, Precondition},
+};
 
 /// Commits an object whose sealed bytes are durable in the object store.
 #[derive(Debug, Clone)]
 pub struct CommitObject {
-    /// The object's identity, as sealed: that of the object under this key if there is one.
-    pub uuid: Uuid,
-    /// This version's identity, as sealed.
-    pub version_id: Uuid,
-    /// Its name within the dataset.
-    pub key: ObjectKey,
-    /// Bytes of plaintext.
-    pub length: u64,
-    /// SHA-256 of the plaintext.
-    pub sha256: [u8; 32],
-    /// What the one who stored it said it is.
-    pub media_type: MediaType,
-    /// SHA-256 of the sealed bytes.
-    pub sealed_sha256: [u8; 32],
-    /// Bytes of the sealed object.
-    pub sealed_length: u64,
-    /// The version that must be current, if any.
-    pub if_version: Option<u64>,
-    /// Whether there must be no object under this key.
-    pub if_absent: bool,
-}
-
-/// An object that is committed, and what it replaced, whose key and bytes can go now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CommittedObject {
-    /// The object.
-    pub stored: StoredObject,
-    /// What was under its key before.
-    pub replaced: Option<StoredObject>,
+    /// The object; its identity is that of the object under its key if there is one.
+    pub object: Durable,
+    /// What must be current.
+    pub precondition: Precondition,
 }
 
 /// Removes an object from the register. The outcome is what was there: its key and bytes are to be destroyed.
@@ -49,46 +26,37 @@ pub struct CommittedObject {
 pub struct RemoveObject {
     /// Its name within the dataset.
     pub key: ObjectKey,
-    /// The version that must be current, if any.
-    pub if_version: Option<u64>,
+    /// What must be current.
+    pub precondition: Precondition,
 }
 
 impl Change for CommitObject {
     type Action = action::StoreObject;
-    type Outcome = CommittedObject;
+    type Outcome = Committed;
 
     fn decide(
         &self,
         permit: &Permit<Self::Action>,
         view: &View<'_>,
         now: Instant,
-    ) -> Result<(Record, CommittedObject), ChangeError> {
+    ) -> Result<(Record, Committed), ChangeError> {
         let (dataset, actor) = stands(permit, view)?;
         match dataset.description.level {
             level @ Level::Sensitive => return Err(ChangeError::LevelUnfit { level }),
             Level::Public | Level::QuasiSensitive => {}
         }
         may_store(&actor, &dataset, permit.target(), view, now)?;
-        let replaced = view.object(&dataset.description.id, &self.key)?;
+        let replaced = view.object(&dataset.description.id, self.object.key())?;
         let current = replaced.as_ref().map(|object| object.version);
-        if (self.if_absent && current.is_some()) || self.if_version.is_some_and(|version| current != Some(version)) {
+        if !self.precondition.holds(current) {
             return Err(ChangeError::Version { current });
         }
-        if replaced.as_ref().is_some_and(|object| object.at.uuid != self.uuid) {
+        let same = |object: &StoredObject| object.at.uuid == self.object.at().uuid;
+        if self.object.at().dataset != dataset.description.id || !replaced.as_ref().is_none_or(same) {
             return Err(ChangeError::Superseded);
         }
-        let stored = StoredObject {
-            at: ObjectVersion { dataset: dataset.description.id, uuid: self.uuid, version_id: self.version_id },
-            version: current.unwrap_or(0) + 1,
-            key: self.key.clone(),
-            length: self.length,
-            sha256: self.sha256,
-            media_type: self.media_type.clone(),
-            sealed_sha256: self.sealed_sha256,
-            sealed_length: self.sealed_length,
-            stored: now,
-        };
-        Ok((Record::Object((&stored).into()), CommittedObject { stored, replaced }))
+        let object = self.object.clone().stored(current.unwrap_or(0) + 1, now);
+        Ok((Record::Object((&object).into()), Committed { object, replaced }))
     }
 }
 
@@ -106,7 +74,7 @@ impl Change for RemoveObject {
         may_store(&actor, &dataset, permit.target(), view, now)?;
         let found = view.object(&dataset.description.id, &self.key)?;
         let object = found.ok_or(ChangeError::Absent(Subject::Object))?;
-        if self.if_version.is_some_and(|version| version != object.version) {
+        if !self.precondition.holds(Some(object.version)) {
             return Err(ChangeError::Version { current: Some(object.version) });
         }
         let record = v1::DeletedObject {

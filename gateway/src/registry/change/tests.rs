@@ -1,5 +1,8 @@
 use super::{super::tests::*, *};
-use crate::authorise::{Asked, Gateway, Granted, Lent};
+use crate::{
+    authorise::{Asked, Gateway, Granted, Lent},
+    object::Precondition,
+};
 use octroi_proto::{
     AccessRequest, Agreement, DatasetState, GrantAction, RequestState, Visibility, wire::v1::entry::Record,
 };
@@ -287,7 +290,7 @@ fn objects_are_stored_by_the_steward_and_under_a_live_grant() {
     assert!(world.run("claire", lent(None), object("c", 3)).is_ok());
     world.run("claire", dataset.clone(), RaiseLevel { level: Level::Sensitive }).unwrap();
     assert!(matches!(world.run("claire", lent(None), object("d", 4)), Err(ChangeError::LevelUnfit { .. })));
-    let remove = RemoveObject { key: "a".parse().unwrap(), if_version: None };
+    let remove = RemoveObject { key: "a".parse().unwrap(), precondition: Precondition::None };
     assert!(world.run("claire", lent(None), remove).is_ok(), "what is there can still be destroyed");
 }
 
@@ -311,22 +314,22 @@ fn versions_count_and_preconditions_hold() {
     let dataset = world.dataset("capteurs", Level::Public);
     let lent = Lent { dataset, grant: None };
     let first = world.run("claire", lent.clone(), object("a", 1)).unwrap();
-    assert_eq!((first.stored.version, first.replaced), (1, None));
-    let second = world.run("claire", lent.clone(), CommitObject { if_version: Some(1), ..object("a", 1) }).unwrap();
-    assert_eq!((second.stored.version, second.replaced), (2, Some(first.stored)));
+    assert_eq!((first.object.version, first.replaced), (1, None));
+    let second = world.run("claire", lent.clone(), CommitObject { precondition: Precondition::Version(1), ..object("a", 1) }).unwrap();
+    assert_eq!((second.object.version, second.replaced), (2, Some(first.object)));
     let refused = world.run("claire", lent.clone(), object("a", 2));
     assert!(matches!(refused, Err(ChangeError::Superseded)), "an object keeps its identity");
     for change in [
-        CommitObject { if_version: Some(1), ..object("a", 1) },
-        CommitObject { if_absent: true, ..object("a", 1) },
-        CommitObject { if_version: Some(1), ..object("new", 9) },
+        CommitObject { precondition: Precondition::Version(1), ..object("a", 1) },
+        CommitObject { precondition: Precondition::Absent, ..object("a", 1) },
+        CommitObject { precondition: Precondition::Version(1), ..object("new", 9) },
     ] {
         assert!(matches!(world.run("claire", lent.clone(), change), Err(ChangeError::Version { .. })));
     }
-    let remove = |if_version| RemoveObject { key: "a".parse().unwrap(), if_version };
-    assert!(matches!(world.run("claire", lent.clone(), remove(Some(1))), Err(ChangeError::Version { .. })));
-    assert_eq!(world.run("claire", lent.clone(), remove(Some(2))).unwrap(), second.stored);
-    assert!(matches!(world.run("claire", lent, remove(None)), Err(ChangeError::Absent(Subject::Object))));
+    let remove = |precondition| RemoveObject { key: "a".parse().unwrap(), precondition };
+    assert!(matches!(world.run("claire", lent.clone(), remove(Precondition::Version(1))), Err(ChangeError::Version { .. })));
+    assert_eq!(world.run("claire", lent.clone(), remove(Precondition::Version(2))).unwrap(), second.object);
+    assert!(matches!(world.run("claire", lent, remove(Precondition::None)), Err(ChangeError::Absent(Subject::Object))));
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -1,0 +1,110 @@
+//! Why a command failed, in a sentence that says what to do.
+
+use std::{io, path::PathBuf};
+
+use tonic::Status;
+use tonic_types::StatusExt as _;
+
+use super::profile::ProfileError;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// No profile was named.
+    #[error("this needs a profile: give `--profile FILE` or set OCTROI_PROFILE")]
+    NoProfile,
+    /// The profile is no good.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
+    /// The profile's TLS material is no good.
+    #[error("the profile's certificates cannot be used: check `ca`, `certificate` and `key`")]
+    Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No answer from the gateway.
+    #[error("cannot reach the gateway at `{endpoint}`: is it running, and is `endpoint` in the profile right?")]
+    Unreachable {
+        /// Where it was looked for.
+        endpoint: String,
+        /// What went wrong.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The gateway said no.
+    #[error("{}", refusal(.0))]
+    Refused(Box<Status>),
+    /// A file of the caller's.
+    #[error("cannot {doing} `{path}`")]
+    File {
+        /// What was tried (`read`, `write`).
+        doing: &'static str,
+        /// Which file.
+        path: PathBuf,
+        /// What went wrong.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of the caller's does not say what it should.
+    #[error("`{path}` is not {what}: {problem}")]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// What it should be.
+        what: &'static str,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// An argument.
+    #[error("{0}")]
+    Usage(String),
+    /// What arrived is not what the gateway said it would be.
+    #[error("what arrived does not match its digest: fetch it again, and tell the operator if it persists")]
+    DigestMismatch,
+    /// The gateway broke its own contract.
+    #[error("the gateway's answer makes no sense: are the two of the same version?")]
+    Nonsense,
+    /// The machine could not run the command.
+    #[error("cannot start")]
+    Runtime(#[source] io::Error),
+    /// The evidence does not hold.
+    #[error("{0}")]
+    NotProven(String),
+    /// Making a data folder.
+    #[error(transparent)]
+    Init(#[from] super::init::InitError),
+    /// Running a process of the gateway's.
+    #[error(transparent)]
+    Serve(#[from] crate::serve::ServeError),
+    /// Running the key process.
+    #[error(transparent)]
+    Keys(#[from] crate::keys::server::RunError),
+    /// The settings.
+    #[error(transparent)]
+    Settings(#[from] crate::settings::SettingsError),
+    /// The register's index could not be looked at.
+    #[error(transparent)]
+    Registry(#[from] crate::registry::offline::OfflineError),
+    /// The register's index is not what the evidence says.
+    #[error("the index differs from the evidence: make it anew with `octroi registry rebuild`")]
+    IndexDiffers,
+}
+
+impl From<Status> for CommandError {
+    fn from(status: Status) -> Self {
+        Self::Refused(Box::new(status))
+    }
+}
+
+/// The gateway's sentence, and the violations one to a line.
+fn refusal(status: &Status) -> String {
+    let violations = status.get_details_bad_request().map(|it| it.field_violations).unwrap_or_default();
+    if violations.is_empty() {
+        return if status.message().is_empty() { status.code().description().to_owned() } else { status.message().to_owned() };
+    }
+    let mut text = "the gateway does not accept this:".to_owned();
+    for violation in violations {
+        text.push_str("\n  ");
+        text.push_str(&violation.field);
+        text.push_str(": ");
+        text.push_str(&violation.description);
+    }
+    text
+}

@@ -1,0 +1,214 @@
+//! `octroi principal` and `octroi whoami`.
+
+use std::{fs, path::{Path, PathBuf}};
+
+use clap::Subcommand;
+use octroi_proto::{Role, to_json, wire::v1};
+use rcgen::{CertificateParams, KeyPair};
+use zeroize::Zeroizing;
+
+use super::{
+    CommandError, Connection, Output,
+    connect::{PAGE, every},
+    profile::{Profile, ProfileCredential},
+};
+use crate::keys::file;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Add a principal, with a certificate or bound to a subject of an OIDC issuer
+    #[command(after_help = "Examples:\n  octroi principal add voltaic --org voltaic-sas --role vendor --out voltaic\n  \
+        octroi principal add jeanne --org universite --role researcher --oidc https://idp.example 8f14e45f")]
+    Add {
+        /// Its name: 3-63 of a-z, 0-9 and -
+        name: String,
+        /// The organisation it acts for
+        #[arg(long)]
+        org: String,
+        /// steward, reviewer, operator, auditor, researcher, vendor, harvester or device
+        #[arg(long)]
+        role: Role,
+        /// Bind it to a subject of a configured OIDC issuer instead of a certificate
+        #[arg(long, num_args = 2, value_names = ["ISSUER", "SUBJECT"])]
+        oidc: Option<Vec<String>>,
+        /// Where to write its profile (and certificate and key); must not exist yet
+        #[arg(long, value_name = "DIR", required_unless_present = "oidc")]
+        out: Option<PathBuf>,
+    },
+    /// Approve a waiting principal: a steward and a second person must
+    Approve {
+        /// Whom
+        name: String,
+    },
+    /// Revoke a principal for good; its streams end at once
+    Revoke {
+        /// Whom
+        name: String,
+        /// Why, for the evidence
+        #[arg(long)]
+        reason: String,
+    },
+    /// List the principals
+    List,
+}
+
+pub(crate) async fn run(command: Command, connection: &Connection, output: Output) -> Result<(), CommandError> {
+    let mut principals = connection.principals();
+    match command {
+        Command::Add { name, org, role, oidc, out } => add(name, org, role, oidc, out, connection, output).await,
+        Command::Approve { name } => {
+            let principal = principals.approve(v1::ApprovePrincipalRequest { name }).await?.into_inner();
+            output.done(&principal, standing(&principal));
+            Ok(())
+        }
+        Command::Revoke { name, reason } => {
+            let principal = principals.revoke(v1::RevokePrincipalRequest { name, reason }).await?.into_inner();
+            output.done(&principal, standing(&principal));
+            Ok(())
+        }
+        Command::List => list(connection, output).await,
+    }
+}
+
+async fn add(
+    name: String,
+    organisation: String,
+    role: Role,
+    oidc: Option<Vec<String>>,
+    out: Option<PathBuf>,
+    connection: &Connection,
+    output: Output,
+) -> Result<(), CommandError> {
+    // The folder first: an identity that cannot be written down must not be issued.
+    if let Some(out) = &out {
+        create_folder(out)?;
+    }
+    let added = issue(name, organisation, role, oidc, out.as_deref(), connection).await;
+    if let (Err(_), Some(out)) = (&added, &out) {
+        // Empty still unless the identity was issued, so nothing of value can go.
+        let _ = fs::remove_dir(out);
+    }
+    let principal = added?;
+    output.done(&principal, standing(&principal));
+    if let Some(out) = out {
+        output.say(format!("profile: {}", out.join("profile.toml").display()));
+    }
+    Ok(())
+}
+
+async fn issue(
+    name: String,
+    organisation: String,
+    role: Role,
+    oidc: Option<Vec<String>>,
+    out: Option<&Path>,
+    connection: &Connection,
+) -> Result<v1::Principal, CommandError> {
+    use v1::add_principal_request::Credential;
+
+    let key = KeyPair::generate().map_err(|error| CommandError::Tls(error.into()))?;
+    let credential = match oidc {
+        Some(words) => {
+            let mut words = words.into_iter();
+            let (issuer, subject) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+            Credential::Oidc(v1::OidcSubject { issuer, subject })
+        }
+        None => Credential::CertificateRequest(certificate_request(&key)?),
+    };
+    let bound = matches!(credential, Credential::Oidc(_));
+    let request = v1::AddPrincipalRequest { name, organisation, role: role.to_wire().into(), credential: Some(credential) };
+    let answer = connection.principals().add(request).await?.into_inner();
+    if let Some(out) = out {
+        write_identity(out, (!bound).then_some((&key, answer.certificate_chain.as_str())), connection.profile())?;
+    }
+    answer.principal.ok_or(CommandError::Nonsense)
+}
+
+fn certificate_request(key: &KeyPair) -> Result<Vec<u8>, CommandError> {
+    let params = CertificateParams::new(Vec::new()).map_err(|error| CommandError::Tls(error.into()))?;
+    let request = params.serialize_request(key).map_err(|error| CommandError::Tls(error.into()))?;
+    Ok(request.der().to_vec())
+}
+
+fn create_folder(path: &Path) -> Result<(), CommandError> {
+    let refused = |source| CommandError::File { doing: "create the folder", path: path.to_owned(), source };
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(refused)?;
+    }
+    fs::create_dir(path).map_err(refused)
+}
+
+fn write_identity(out: &Path, identity: Option<(&KeyPair, &str)>, via: &Profile) -> Result<(), CommandError> {
+    let ca = out.join("ca.pem");
+    fs::copy(&via.ca, &ca).map_err(|source| CommandError::File { doing: "write", path: ca.clone(), source })?;
+    let credential = match identity {
+        Some((key, chain)) => {
+            let (certificate_path, key_path) = (out.join("certificate.pem"), out.join("key.pem"));
+            fs::write(&certificate_path, chain)
+                .map_err(|source| CommandError::File { doing: "write", path: certificate_path, source })?;
+            let key = Zeroizing::new(key.serialize_pem());
+            file::create(&key_path, key.as_bytes(), 0o600)
+                .map_err(|source| CommandError::File { doing: "write", path: key_path, source })?;
+            ProfileCredential::Certificate { certificate: "certificate.pem".into(), key: "key.pem".into() }
+        }
+        None => ProfileCredential::TokenFile("token".into()),
+    };
+    let profile = Profile { ca: "ca.pem".into(), credential, ..via.clone() };
+    profile.save(&out.join("profile.toml"))?;
+    Ok(())
+}
+
+async fn list(connection: &Connection, output: Output) -> Result<(), CommandError> {
+    let principals = every(async |page_token| {
+        let request = v1::ListPrincipalsRequest { page_size: PAGE, page_token };
+        let page = connection.principals().list(request).await?.into_inner();
+        Ok((page.principals, page.next_page_token))
+    })
+    .await?;
+    output.list(&principals, &["name", "organisation", "role", "state", "credential", "approved by"], |principal| {
+        let shown = to_json(principal);
+        let word = |field: &str| shown.get(field).and_then(|it| it.as_str()).unwrap_or_default().to_owned();
+        let credential = if principal.oidc.is_some() { "token" } else { "certificate" };
+        let approvals: Vec<_> = principal.approvals.iter().map(|approval| approval.by.clone()).collect();
+        vec![
+            principal.name.clone(),
+            principal.organisation.clone(),
+            word("role"),
+            word("state"),
+            credential.to_owned(),
+            approvals.join(", "),
+        ]
+    });
+    Ok(())
+}
+
+/// One sentence on where a principal stands.
+fn standing(principal: &v1::Principal) -> String {
+    let name = &principal.name;
+    match principal.state() {
+        v1::PrincipalState::Active => format!("{name} is active"),
+        v1::PrincipalState::Revoked => format!("{name} is revoked"),
+        v1::PrincipalState::Waiting | v1::PrincipalState::Unspecified => {
+            let steward = principal.approvals.iter().any(|approval| approval.steward);
+            let missing = match (principal.approvals.len(), steward) {
+                (0, _) => "a steward and of a second person",
+                (_, false) => "a steward",
+                (_, true) => "a second person",
+            };
+            format!("{name} waits for the approval of {missing}: `octroi principal approve {name}`")
+        }
+    }
+}
+
+/// `octroi whoami`.
+pub(crate) async fn whoami(connection: &Connection, output: Output) -> Result<(), CommandError> {
+    let who = connection.principals().who_am_i(v1::WhoAmIRequest {}).await?.into_inner();
+    let role = Role::from_wire(who.role).ok().flatten();
+    let sentence = match role {
+        Some(role) => format!("{} of {}, {role}, by {}", who.name, who.organisation, who.credential),
+        None => "anonymous".to_owned(),
+    };
+    output.done(&who, sentence);
+    Ok(())
+}

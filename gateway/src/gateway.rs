@@ -1,0 +1,105 @@
+//! What the stations share, and the two steps that every request takes through them: a permit, then what it permits.
+
+mod assemble;
+mod failure;
+mod register;
+
+use std::sync::Arc;
+
+use octroi_proto::wire::v1::{self, entry::Record};
+
+pub use assemble::assemble;
+pub use register::GatedRegister;
+
+use crate::{
+    answer::Refusal,
+    authenticate::Caller,
+    authorise::{Action, Denied, DeniedKind, Gate, Key, NotCommitted, Permit},
+    catalogue::Site,
+    evidence::Outcome,
+    keys,
+    object::Objects,
+    registry::{Change, Registry},
+    settings::Settings,
+};
+
+/// The stations behind the wire, cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Gateway(Arc<Stations>);
+
+/// What [`Gateway`] is made of.
+#[derive(Debug)]
+pub struct Stations {
+    /// The settings in force.
+    pub settings: Arc<Settings>,
+    /// What the catalogue says of the place it comes from.
+    pub site: Site,
+    /// The register, and the evidence under it.
+    pub registry: Registry,
+    /// Who may do what.
+    pub gate: Gate<Registry>,
+    /// The sealed objects.
+    pub objects: Objects<GatedRegister>,
+    /// The key process.
+    pub keys: keys::Client,
+}
+
+impl std::ops::Deref for Gateway {
+    type Target = Stations;
+
+    fn deref(&self) -> &Stations {
+        &self.0
+    }
+}
+
+impl Gateway {
+    /// The gateway made of these stations.
+    pub fn new(stations: Stations) -> Self {
+        Self(Arc::new(stations))
+    }
+
+    /// Leave for this caller to do `A`, or the refusal, which is evidence.
+    ///
+    /// # Errors
+    /// [`Refusal`] of the kind that the caller may know.
+    pub fn permit<A: Action>(&self, caller: &Caller, key: &Key<A>) -> Result<Permit<A>, Refusal> {
+        let decision = self.gate.permit::<A>(caller, key);
+        if caller.member().is_none() {
+            self.registry.count(A::NAME, if decision.is_ok() { Outcome::Allowed } else { Outcome::Refused });
+        }
+        decision.map_err(|denied| self.refuse(caller, &denied))
+    }
+
+    /// Does what the permit permits.
+    ///
+    /// # Errors
+    /// [`Refusal`] when the permit ended meanwhile, or the register's rules say no.
+    pub async fn commit<C: Change>(&self, permit: Permit<C::Action>, change: C) -> Result<C::Outcome, Refusal> {
+        let caller = permit.caller().clone();
+        self.gate.commit(permit, change).await.map_err(|error| match error {
+            NotCommitted::Denied(denied) => self.refuse(&caller, &denied),
+            NotCommitted::Failed(error) => error.into(),
+            NotCommitted::Busy => Refusal::Busy,
+        })
+    }
+
+    /// What the caller is told, after the evidence has it. Anonymous callers are counted, not recorded, so that
+    /// strangers cannot fill the disk.
+    fn refuse(&self, caller: &Caller, denied: &Denied) -> Refusal {
+        let refusal = match denied.kind {
+            DeniedKind::Unauthenticated => Refusal::Unauthenticated,
+            DeniedKind::Forbidden => Refusal::Forbidden,
+            DeniedKind::NotFound => Refusal::NotFound,
+            DeniedKind::Unavailable => Refusal::internal(denied),
+        };
+        if caller.member().is_some() {
+            let dataset = denied.dataset.as_ref().map(ToString::to_string).unwrap_or_default();
+            let refused = v1::Refused { dataset, kind: refusal.kind().to_owned() };
+            if let Err(error) = self.registry.note(&denied.decided, Record::Refused(refused)) {
+                tracing::warn!(%error, "a refusal could not be recorded");
+                return error.into();
+            }
+        }
+        refusal
+    }
+}

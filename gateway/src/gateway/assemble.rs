@@ -1,0 +1,68 @@
+//! Builds the stations from the settings, in the order in which they rest on each other.
+
+use std::sync::Arc;
+
+use axum::Router;
+use ring::digest;
+
+use super::{GatedRegister, Gateway, Stations};
+use crate::{
+    authenticate::{AuthenticateLayer, Authenticator, Issuers},
+    authorise::Gate,
+    catalogue::{Base, InvalidBase, Site},
+    grpc, https, keys,
+    listen::SmallBodyLayer,
+    object::{Backend, Limits, Objects},
+    registry::Registry,
+    serve::{AssembleError, Foundation, House},
+    settings::{AuthorityName, Settings},
+};
+
+/// The gateway's services, ready to be put behind its listeners.
+///
+/// # Errors
+/// Whatever keeps a station from being built; it says which file or setting.
+pub async fn assemble(foundation: Foundation) -> Result<House, AssembleError> {
+    let Foundation { settings, clock, stop: _ } = foundation;
+    let registry = Registry::open(&settings.registry_settings(), Arc::clone(&clock))?;
+    let gate = Gate::load(&settings.policy.folder, registry.clone(), Arc::clone(&clock))?;
+    registry.started(env!("CARGO_PKG_VERSION"), configuration(&settings, &gate.policies_sha256())).await?;
+    let keys = keys::Client::new(&settings.keys.socket);
+    let backend = Backend::open(&settings.objects.store)?;
+    let register = GatedRegister::new(registry.clone(), gate.clone());
+    let objects = Objects::new(backend, keys.clone(), register, Arc::clone(&clock), Limits::try_from(&settings.objects)?);
+    let issuers = Issuers::start(&settings.oidc, &clock)?;
+    let authenticator = Arc::new(Authenticator::new(registry.clone(), issuers, clock));
+    let small = SmallBodyLayer::new(&settings.limits);
+    let site = Site {
+        base: settings.gateway.base.as_str().parse()?,
+        api: api_base(&settings)?,
+        publisher: settings.gateway.organisation.clone(),
+    };
+    let gateway = Gateway::new(Stations { settings, site, registry: registry.clone(), gate, objects, keys });
+    // Authentication is outermost: whatever answers, it has been passed.
+    let guard = AuthenticateLayer::new(authenticator);
+    let services = grpc::routes(&gateway, small).await?;
+    Ok(House {
+        public: https::public(&gateway, small).layer(guard.clone()),
+        api: https::api(&gateway, small, services).layer(guard),
+        loopback: Router::new(),
+        close: Box::pin(async move { registry.shutdown().await }),
+    })
+}
+
+/// Where the api listener is reached: under the first of its names.
+fn api_base(settings: &Settings) -> Result<Base, InvalidBase> {
+    let name = settings.listen.api.names.first().map(AuthorityName::text).unwrap_or_default();
+    format!("https://{name}:{}", settings.listen.api.address.port()).parse()
+}
+
+/// SHA-256 over the settings' file and the policies in force, for the evidence of a start.
+fn configuration(settings: &Settings, policies: &[u8; 32]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(&settings.sha256);
+    context.update(policies);
+    let mut sum = [0; 32];
+    sum.copy_from_slice(context.finish().as_ref());
+    sum
+}

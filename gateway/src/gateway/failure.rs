@@ -1,0 +1,115 @@
+//! What each station's failure is to a caller.
+
+use crate::{
+    answer::Refusal,
+    keys::client::CallError,
+    object::{FetchError, PutError, RemoveError, StreamError},
+    registry::{
+        Change, ChangeError, CommitError, RecordError,
+        change::RefusalKind,
+    },
+};
+
+impl From<ChangeError> for Refusal {
+    fn from(error: ChangeError) -> Self {
+        match error.kind() {
+            RefusalKind::Invalid => match error {
+                ChangeError::Invalid(violations) => Self::Invalid(violations),
+                other => Self::field("request", other),
+            },
+            RefusalKind::Exists => Self::Exists(error.to_string()),
+            RefusalKind::NotFound => Self::NotFound,
+            RefusalKind::Denied => Self::Forbidden,
+            RefusalKind::Precondition => Self::Precondition(error.to_string()),
+            RefusalKind::Conflict => Self::Changed,
+            RefusalKind::Internal => Self::internal(&error),
+        }
+    }
+}
+
+impl<C: Change> From<CommitError<C>> for Refusal {
+    fn from(error: CommitError<C>) -> Self {
+        match error {
+            CommitError::Refused(error) => error.into(),
+            // The gate renews and repeats; what is stale after that is so because others are quicker.
+            CommitError::Stale { .. } | CommitError::Busy => Self::Busy,
+            CommitError::TooLarge => Self::field("request", "is too large to be recorded: split it"),
+            CommitError::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl From<RecordError> for Refusal {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Busy => Self::Busy,
+            RecordError::TooLarge => Self::internal(&error),
+            RecordError::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+impl From<PutError> for Refusal {
+    fn from(error: PutError) -> Self {
+        match error {
+            PutError::Ended(_) => Self::Forbidden,
+            PutError::Precondition => Self::Changed,
+            PutError::TooLarge { most } => Self::TooLarge { setting: "objects.max_object_bytes", limit: most },
+            PutError::Upload(cause) => broken_upload(cause.as_ref()),
+            PutError::Busy => Self::Busy,
+            PutError::Keys(_) | PutError::Seal(_) | PutError::Store(_) | PutError::Register(_) | PutError::Unknown(_) => {
+                Self::internal(&error)
+            }
+        }
+    }
+}
+
+/// The caller's own stream failed: what the wire's adapter said of it, if it said anything.
+fn broken_upload(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> Refusal {
+    match cause.downcast_ref::<Refusal>() {
+        Some(refusal) => refusal.clone(),
+        None => Refusal::field("body", "broke off before its end: send it again"),
+    }
+}
+
+impl From<FetchError> for Refusal {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Missing => Self::NotFound,
+            FetchError::Precondition => Self::Changed,
+            FetchError::Range(range) => Self::OutOfRange { length: range.length },
+            FetchError::Ended(_) => Self::Forbidden,
+            FetchError::Corrupt(_) | FetchError::Lost => withheld(&error),
+            FetchError::Keys(CallError::Missing) => withheld(&error),
+            FetchError::Keys(_) | FetchError::Store(_) | FetchError::Register(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<StreamError> for Refusal {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Ended(_) => Self::Forbidden,
+            StreamError::Corrupt(_) => withheld(&error),
+            StreamError::Store(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<RemoveError> for Refusal {
+    fn from(error: RemoveError) -> Self {
+        match error {
+            RemoveError::Ended(_) => Self::Forbidden,
+            RemoveError::Missing => Self::NotFound,
+            RemoveError::Precondition => Self::Changed,
+            RemoveError::Busy => Self::Busy,
+            RemoveError::Unknown(_) => Self::internal(&error),
+        }
+    }
+}
+
+/// Stored bytes that are not what was sealed: the log learns which check failed.
+fn withheld(cause: &(dyn std::error::Error + 'static)) -> Refusal {
+    tracing::error!(cause = %crate::answer::Chain(cause), "stored bytes were withheld");
+    Refusal::DataLoss
+}

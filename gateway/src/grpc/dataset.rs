@@ -1,0 +1,105 @@
+//! `DatasetService`.
+
+use octroi_proto::{
+    Dataset, DatasetDescription, DatasetId, Level,
+    wire::v1::{self, dataset_service_server::{DatasetService, DatasetServiceServer}},
+};
+use tonic::{Request, Response, Status};
+
+use super::{after, caller, field, page, page_size};
+use crate::{
+    answer::Refusal,
+    authenticate::Caller,
+    authorise,
+    gateway::Gateway,
+    registry::change,
+};
+
+/// The service.
+pub(super) fn service(gateway: Gateway) -> DatasetServiceServer<Datasets> {
+    DatasetServiceServer::new(Datasets(gateway))
+}
+
+pub(super) struct Datasets(Gateway);
+
+#[tonic::async_trait]
+impl DatasetService for Datasets {
+    async fn register(&self, request: Request<v1::RegisterDatasetRequest>) -> Result<Response<v1::Dataset>, Status> {
+        let caller = caller(&request)?;
+        // Before the description is looked at: strangers learn nothing of what would be accepted.
+        let permit = self.0.permit::<authorise::RegisterDataset>(&caller, &())?;
+        let description = parse(request.into_inner().description)?;
+        answer(&self.0.commit(permit, change::RegisterDataset { description }).await?)
+    }
+
+    async fn describe(&self, request: Request<v1::DescribeDatasetRequest>) -> Result<Response<v1::Dataset>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let id = field("description.id", request.description.as_ref().map_or("", |it| &it.id).parse())?;
+        let permit = self.0.permit::<authorise::DescribeDataset>(&caller, &id)?;
+        let description = parse(request.description)?;
+        let revision = (request.revision > 0).then_some(request.revision);
+        answer(&self.0.commit(permit, change::DescribeDataset { description, revision }).await?)
+    }
+
+    async fn publish(&self, request: Request<v1::PublishDatasetRequest>) -> Result<Response<v1::Dataset>, Status> {
+        let caller = caller(&request)?;
+        let id = field("id", request.into_inner().id.parse())?;
+        let permit = self.0.permit::<authorise::PublishDataset>(&caller, &id)?;
+        answer(&self.0.commit(permit, change::PublishDataset).await?)
+    }
+
+    async fn withdraw(&self, request: Request<v1::WithdrawDatasetRequest>) -> Result<Response<v1::Dataset>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let id = field("id", request.id.parse())?;
+        let permit = self.0.permit::<authorise::WithdrawDataset>(&caller, &id)?;
+        let reason = field("reason", request.reason.parse())?;
+        answer(&self.0.commit(permit.because(reason), change::WithdrawDataset).await?)
+    }
+
+    async fn raise_level(&self, request: Request<v1::RaiseLevelRequest>) -> Result<Response<v1::Dataset>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let id = field("id", request.id.parse())?;
+        let permit = self.0.permit::<authorise::RaiseLevel>(&caller, &id)?;
+        let reason = field("reason", request.reason.parse())?;
+        let level = field("level", Level::from_wire(request.level))?.ok_or(Refusal::field("level", "is missing"))?;
+        answer(&self.0.commit(permit.because(reason), change::RaiseLevel { level }).await?)
+    }
+
+    async fn get(&self, request: Request<v1::GetDatasetRequest>) -> Result<Response<v1::Dataset>, Status> {
+        let caller = caller(&request)?;
+        let id = field("id", request.into_inner().id.parse())?;
+        let permit = self.0.permit::<authorise::ReadMetadata>(&caller, &id)?;
+        answer(permit.target())
+    }
+
+    async fn list(&self, request: Request<v1::ListDatasetsRequest>) -> Result<Response<v1::ListDatasetsResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let (datasets, next) = visible(&self.0, &caller, after(&request.page_token)?, page_size(request.page_size)?)?;
+        let next_page_token = next.map(String::from).unwrap_or_default();
+        Ok(Response::new(v1::ListDatasetsResponse { datasets: datasets.iter().map(Into::into).collect(), next_page_token }))
+    }
+}
+
+/// A page of what this caller may know of, and the last id of it when there is more.
+pub(crate) fn visible(
+    gateway: &Gateway,
+    caller: &Caller,
+    after: Option<DatasetId>,
+    limit: usize,
+) -> Result<(Vec<Dataset>, Option<DatasetId>), Refusal> {
+    let scan = |after: Option<&DatasetId>, most| gateway.registry.datasets(after, most);
+    page(after, limit, scan, |it| it.description.id.clone(), |it| gateway.gate.may_see(caller, it).is_some())
+}
+
+fn parse(description: Option<v1::DatasetDescription>) -> Result<DatasetDescription, Refusal> {
+    Ok(DatasetDescription::try_from(description.unwrap_or_default())?)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what each method returns")]
+fn answer(dataset: &Dataset) -> Result<Response<v1::Dataset>, Status> {
+    Ok(Response::new(dataset.into()))
+}

@@ -1,0 +1,54 @@
+//! `EvidenceService`.
+
+use octroi_proto::wire::v1::{
+    self,
+    evidence_service_server::{EvidenceService, EvidenceServiceServer},
+};
+use tonic::{Request, Response, Status};
+
+use super::{caller, page_size};
+use crate::{
+    answer::Refusal,
+    authorise,
+    evidence::ExportError,
+    gateway::Gateway,
+};
+
+/// The service.
+pub(super) fn service(gateway: Gateway) -> EvidenceServiceServer<Evidence> {
+    EvidenceServiceServer::new(Evidence(gateway))
+}
+
+pub(super) struct Evidence(Gateway);
+
+#[tonic::async_trait]
+impl EvidenceService for Evidence {
+    async fn export(&self, request: Request<v1::ExportEvidenceRequest>) -> Result<Response<v1::EvidenceProof>, Status> {
+        let caller = caller(&request)?;
+        self.0.permit::<authorise::ReadEvidence>(&caller, &())?;
+        let sequence = request.into_inner().sequence;
+        let log = self.0.registry.log().clone();
+        // The log reads files: off the threads that serve.
+        let proof = tokio::task::spawn_blocking(move || log.export(sequence, None)).await.map_err(|error| Refusal::internal(&error))?;
+        Ok(Response::new(proof.map_err(refusal)?))
+    }
+
+    async fn list(&self, request: Request<v1::ListEvidenceRequest>) -> Result<Response<v1::ListEvidenceResponse>, Status> {
+        let caller = caller(&request)?;
+        self.0.permit::<authorise::ReadEvidence>(&caller, &())?;
+        let request = request.into_inner();
+        let limit = page_size(request.page_size)?;
+        let log = self.0.registry.log().clone();
+        let entries = tokio::task::spawn_blocking(move || log.entries(request.from, limit)).await.map_err(|error| Refusal::internal(&error))?;
+        let page = entries.map_err(|error| Refusal::internal(&error))?;
+        Ok(Response::new(v1::ListEvidenceResponse { entries: page.entries, next: page.next }))
+    }
+}
+
+fn refusal(error: ExportError) -> Refusal {
+    match error {
+        ExportError::Absent { .. } => Refusal::NotFound,
+        ExportError::NotYet => Refusal::Precondition(error.to_string()),
+        ExportError::Size { .. } | ExportError::Entry(_) | ExportError::Hashes(_) | ExportError::Sign(_) => Refusal::internal(&error),
+    }
+}

@@ -1,0 +1,126 @@
+//! The catalogue as feeds and pages.
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{HeaderMap, header};
+use octroi_proto::{Dataset, DatasetId};
+use serde::Deserialize;
+
+use super::{named, query::Query};
+use crate::{
+    answer::Refusal,
+    authenticate::Caller,
+    authorise::{self, Seen},
+    catalogue::{Language, MOST_DATASETS, MOST_FILES, Page, Published, dcat, page},
+    gateway::Gateway,
+    grpc,
+};
+
+pub(super) fn routes() -> Router<Gateway> {
+    Router::new()
+        .route("/", get(start))
+        .route("/catalog.ttl", get(turtle))
+        .route("/catalog.jsonld", get(json_ld))
+        .route("/dataset/{id}", get(dataset))
+        .route("/access/{id}", get(access))
+        .route("/style.css", get(style))
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FeedQuery {
+    after: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PageQuery {
+    after: String,
+    lang: Option<String>,
+}
+
+async fn turtle(State(gateway): State<Gateway>, caller: Caller, Query(query): Query<FeedQuery>) -> Result<Response, Refusal> {
+    let page = catalogue(&gateway, &caller, &query.after)?;
+    let body = dcat::turtle(&gateway.site, &page).map_err(|error| Refusal::internal(&error))?;
+    Ok(([(header::CONTENT_TYPE, dcat::TURTLE)], body).into_response())
+}
+
+async fn json_ld(State(gateway): State<Gateway>, caller: Caller, Query(query): Query<FeedQuery>) -> Result<Response, Refusal> {
+    let page = catalogue(&gateway, &caller, &query.after)?;
+    let body = dcat::json_ld(&gateway.site, &page).map_err(|error| Refusal::internal(&error))?;
+    Ok(([(header::CONTENT_TYPE, dcat::JSON_LD)], body).into_response())
+}
+
+async fn start(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Query(query): Query<PageQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let listed = catalogue(&gateway, &caller, &query.after)?;
+    let html = page::start(&gateway.site, &listed, language(&query, &headers));
+    Ok(([(header::CONTENT_TYPE, page::HTML)], html.map_err(|error| Refusal::internal(&error))?).into_response())
+}
+
+async fn dataset(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(query): Query<PageQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let id: DatasetId = named(&id)?;
+    let permit = gateway.permit::<authorise::ReadMetadata>(&caller, &id)?;
+    let shown = published(&gateway, gateway.gate.shown(&permit), permit.target())?;
+    let html = page::dataset(&gateway.site, &shown, language(&query, &headers));
+    Ok(([(header::CONTENT_TYPE, page::HTML)], html.map_err(|error| Refusal::internal(&error))?).into_response())
+}
+
+async fn access(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(query): Query<PageQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let id: DatasetId = named(&id)?;
+    let permit = gateway.permit::<authorise::ReadMetadata>(&caller, &id)?;
+    let shown = Published::of(gateway.gate.shown(&permit));
+    let html = page::access(&gateway.site, &shown, language(&query, &headers)).map_err(|error| Refusal::internal(&error))?;
+    Ok(([(header::CONTENT_TYPE, page::HTML)], html.ok_or(Refusal::NotFound)?).into_response())
+}
+
+async fn style(State(gateway): State<Gateway>, caller: Caller) -> Result<Response, Refusal> {
+    gateway.permit::<authorise::Probe>(&caller, &())?;
+    let headers = [(header::CONTENT_TYPE, page::CSS), (header::CACHE_CONTROL, "public, max-age=3600")];
+    Ok((headers, page::STYLE).into_response())
+}
+
+/// A page of what this caller may see.
+fn catalogue(gateway: &Gateway, caller: &Caller, after: &str) -> Result<Page, Refusal> {
+    gateway.permit::<authorise::Probe>(caller, &())?;
+    let after: Option<DatasetId> = grpc::after(after)?;
+    let (datasets, next) = grpc::visible(gateway, caller, after.clone(), MOST_DATASETS)?;
+    let shown = datasets.iter().filter_map(|dataset| gateway.gate.may_see(caller, dataset).map(|seen| (seen, dataset)));
+    let datasets = shown.map(|(seen, dataset)| published(gateway, seen, dataset)).collect::<Result<_, _>>()?;
+    Ok(Page { after, datasets, next })
+}
+
+/// A dataset as it is shown, with its files where anyone may fetch them.
+fn published(gateway: &Gateway, seen: Seen<'_>, dataset: &Dataset) -> Result<Published, Refusal> {
+    let shown = Published::of(seen);
+    if !shown.shows_files() {
+        return Ok(shown);
+    }
+    let files = gateway.registry.objects(&dataset.description.id, "", None, MOST_FILES);
+    Ok(shown.with_files(files.map_err(|error| Refusal::internal(&error))?))
+}
+
+fn language(query: &PageQuery, headers: &HeaderMap) -> Language {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Language::choose(query.lang.as_deref(), accepted)
+}

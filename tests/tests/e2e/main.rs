@@ -1,0 +1,11 @@
+//! End-to-end tests, by capability. Each starts a whole gateway and speaks to it as its users do.
+
+mod access;
+mod callers;
+mod datasets;
+mod edge;
+mod evidence;
+mod kill;
+mod leak;
+mod public;
+mod setup;
