@@ -4,7 +4,8 @@
 //! Peer, Authorization -> Presented -> certificate digest          -> principal -> Member
 //!                                  -> token -> issuer's key -> (iss, sub) -^
 //! ```
-//! Every request passes [`AuthenticateLayer`] before anything is answered, 404 included. Trusts the register for who
+//! Every request that reaches a route passes [`AuthenticateLayer`], or [`everyone`] on the listener that knows nobody,
+//! before anything is answered, 404 included. Trusts the register for who
 //! is active, [`crate::listen`] for having verified the certificate's chain, and configured issuers for the tokens
 //! they signed. Gives no leave to do anything: that is [`crate::authorise`].
 
@@ -12,6 +13,7 @@ mod authenticator;
 mod caller;
 mod directory;
 mod error;
+mod everyone;
 mod issuer;
 mod jwks;
 mod layer;
@@ -22,6 +24,7 @@ pub use authenticator::Authenticator;
 pub use caller::{Caller, CredentialKind, Member};
 pub use directory::{Directory, DirectoryError};
 pub use error::AuthenticationError;
+pub use everyone::everyone;
 pub use issuer::{IssuerError, Issuers};
 pub use layer::{Authenticate, AuthenticateLayer};
 pub use presented::{BearerToken, Presented, PresentedError};

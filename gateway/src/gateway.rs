@@ -14,12 +14,12 @@ pub use register::GatedRegister;
 use crate::{
     answer::Refusal,
     authenticate::Caller,
-    authorise::{Action, Denied, DeniedKind, Gate, Key, NotCommitted, Permit},
+    authorise::{Action, Decided, Denied, DeniedKind, Gate, Key, NotCommitted, Permit},
     catalogue::Site,
     evidence::Outcome,
     keys,
     object::Objects,
-    registry::{Change, Registry},
+    registry::{Change, CommitError, Registry},
     settings::Settings,
 };
 
@@ -75,9 +75,14 @@ impl Gateway {
     /// # Errors
     /// [`Refusal`] when the permit ended meanwhile, or the register's rules say no.
     pub async fn commit<C: Change>(&self, permit: Permit<C::Action>, change: C) -> Result<C::Outcome, Refusal> {
-        let caller = permit.caller().clone();
-        self.gate.commit(permit, change).await.map_err(|error| match error {
+        let (caller, decided) = (permit.caller().clone(), permit.decided().clone());
+        let error = match self.gate.commit(permit, change).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(error) => error,
+        };
+        Err(match error {
             NotCommitted::Denied(denied) => self.refuse(&caller, &denied),
+            NotCommitted::Failed(error @ CommitError::Refused(_)) => self.recorded(&caller, &decided, String::new(), error.into()),
             NotCommitted::Failed(error) => error.into(),
             NotCommitted::Busy => Refusal::Busy,
         })
@@ -92,10 +97,15 @@ impl Gateway {
             DeniedKind::NotFound => Refusal::NotFound,
             DeniedKind::Unavailable => Refusal::internal(denied),
         };
+        let dataset = denied.dataset.as_ref().map(ToString::to_string).unwrap_or_default();
+        self.recorded(caller, &denied.decided, dataset, refusal)
+    }
+
+    /// The refusal, once it is queued as evidence; the failure to do so otherwise.
+    fn recorded(&self, caller: &Caller, decided: &Decided, dataset: String, refusal: Refusal) -> Refusal {
         if caller.member().is_some() {
-            let dataset = denied.dataset.as_ref().map(ToString::to_string).unwrap_or_default();
             let refused = v1::Refused { dataset, kind: refusal.kind().to_owned() };
-            if let Err(error) = self.registry.note(&denied.decided, Record::Refused(refused)) {
+            if let Err(error) = self.registry.note(decided, Record::Refused(refused)) {
                 tracing::warn!(%error, "a refusal could not be recorded");
                 return error.into();
             }

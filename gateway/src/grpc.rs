@@ -2,8 +2,10 @@
 
 use axum::{Router, extract::{Request, State}, middleware::{self, Next}, response::Response};
 use octroi_proto::{Violations, wire::DESCRIPTORS};
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
 use tonic::{Status, service::Routes};
-use tonic_reflection::server::Error as ReflectionError;
+use tonic_reflection::server::{Builder, Error as ReflectionError};
 
 use crate::{
     answer::Refusal, authenticate::Caller, authorise, gateway::Gateway, listen::SmallBodyLayer, registry::ReadError,
@@ -50,10 +52,11 @@ async fn probe(State(gateway): State<Gateway>, request: Request, next: Next) -> 
     next.run(request).await
 }
 
-fn reflection() -> tonic_reflection::server::Builder<'static> {
-    // The key process's service is not for callers, so not for their eyes.
-    let published = ["octroi.v1.AccessService", "octroi.v1.DatasetService", "octroi.v1.EvidenceService", "octroi.v1.ObjectService", "octroi.v1.PrincipalService"];
-    published.into_iter().fold(tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(DESCRIPTORS), tonic_reflection::server::Builder::with_service_name)
+/// Reflection over the published contract. How serve speaks with the key process is not for callers' eyes.
+fn reflection() -> Builder<'static> {
+    let mut files = FileDescriptorSet::decode(DESCRIPTORS).unwrap_or_default();
+    files.file.retain(|file| !file.package().starts_with("octroi.keys"));
+    Builder::configure().register_file_descriptor_set(files)
 }
 
 /// The caller that authentication found. Its absence is a fault of ours and refuses.

@@ -27,9 +27,9 @@ mod object;
 mod query;
 
 /// What the public listener answers: catalogue, pages, public downloads, the evidence log.
-pub fn public(gateway: &Gateway, small: SmallBodyLayer) -> Router {
-    let routes = feed::routes().merge(object::public_routes()).merge(log::routes());
-    finish(routes.layer(small), gateway)
+pub fn public(gateway: &Gateway) -> Router {
+    // Nothing here reads a body, so none is taken in.
+    finish(feed::routes().merge(object::public_routes()).merge(log::routes()), gateway)
 }
 
 /// What the api listener answers: gRPC, and the same services as JSON and bytes.

@@ -12,6 +12,7 @@
 //! names nor plaintext, only sizes and when what is read. Memory per transfer is bounded, whatever the object's
 //! size.
 
+mod damage;
 mod fetch;
 mod put;
 pub mod range;
@@ -25,6 +26,9 @@ pub mod store;
 mod tests;
 mod vigil;
 
+use std::sync::Arc;
+
+use damage::Damage;
 use octroi_proto::{DatasetId, ObjectKey, StoredObject};
 
 pub use fetch::{FetchError, Opened, StreamError};
@@ -45,12 +49,13 @@ pub struct Objects<R> {
     register: R,
     clock: SharedClock,
     limits: Limits,
+    damage: Arc<Damage>,
 }
 
 impl<R: Register> Objects<R> {
     /// The objects of this store, under the keys of this key process, named by this register.
     pub fn new(backend: Backend, keys: keys::Client, register: R, clock: SharedClock, limits: Limits) -> Self {
-        Self { backend, keys, register, clock, limits }
+        Self { backend, keys, register, clock, limits, damage: Arc::default() }
     }
 
     /// What the register says of a key. Decides nothing: callers hold a permit to see the object.

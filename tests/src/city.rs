@@ -92,7 +92,7 @@ impl City {
             ("listen.api", "address", &api),
             ("listen.loopback", "address", &loopback),
             ("evidence", "checkpoint_seconds", "1"),
-            ("log", "level", "\"debug\""),
+            ("log", "level", "\"info,octroi=debug\""),
         ]);
         city.set(settings);
         // Identities speak to the api listener's port.

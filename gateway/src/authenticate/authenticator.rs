@@ -37,6 +37,11 @@ impl<D: Directory> Authenticator<D> {
         }
     }
 
+    /// Counts that somebody was turned away.
+    pub(super) fn turned_away(&self) {
+        self.directory.turned_away();
+    }
+
     fn by_certificate(&self, certificate: &PeerCertificate, now: Instant) -> Result<Member, AuthenticationError> {
         // TLS has looked at the times already, when the connection was opened.
         if now < certificate.from || certificate.until <= now {

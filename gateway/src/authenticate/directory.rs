@@ -21,6 +21,9 @@ pub trait Directory: Send + Sync + 'static {
     /// # Errors
     /// [`DirectoryError`] when the register cannot be read.
     fn organisation(&self, id: &OrganisationId) -> Result<Option<Organisation>, DirectoryError>;
+
+    /// Counts, for the evidence, that somebody was turned away.
+    fn turned_away(&self);
 }
 
 /// The register cannot be read.

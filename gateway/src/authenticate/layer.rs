@@ -84,6 +84,7 @@ where
                     inner.call(request).await
                 }
                 Err(error) => {
+                    authenticator.turned_away();
                     note(&error);
                     Ok(Refusal::from(&error).respond(request.headers()))
                 }
@@ -106,6 +107,6 @@ fn note(error: &AuthenticationError) {
         | AuthenticationError::UnknownSubject
         | AuthenticationError::Waiting
         | AuthenticationError::Revoked
-        | AuthenticationError::OrganisationRevoked => tracing::info!(reason = error.word(), "caller refused"),
+        | AuthenticationError::OrganisationRevoked => tracing::debug!(reason = error.word(), "caller refused"),
     }
 }

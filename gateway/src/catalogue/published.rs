@@ -34,7 +34,7 @@ pub struct Published {
     pub(super) modified: Instant,
     /// Whether access can be asked for: what is in no feed is not lent.
     pub(super) current: bool,
-    pub(super) files: Vec<File>,
+    pub(crate) files: Vec<File>,
     /// Whether there are more than are shown.
     pub(super) more_files: bool,
     open: bool,

@@ -157,6 +157,9 @@ impl Log {
     /// [`ReadEntryError`].
     pub fn entries(&self, from: u64, limit: usize) -> Result<EntryPage, ReadEntryError> {
         let mut page = EntryPage::default();
+        if from >= self.len() {
+            return Ok(page);
+        }
         let mut bytes = 0;
         for (sequence, leaf) in (from..).zip(self.journal.leaves(from)?) {
             if page.entries.len() >= limit.clamp(1, PAGE) || bytes > PAGE_BYTES {

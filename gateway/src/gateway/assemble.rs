@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, middleware};
 use ring::digest;
 
 use super::{GatedRegister, Gateway, Stations};
 use crate::{
-    authenticate::{AuthenticateLayer, Authenticator, Issuers},
+    authenticate::{AuthenticateLayer, Authenticator, Issuers, everyone},
     authorise::Gate,
     catalogue::{Base, InvalidBase, Site},
     grpc, https, keys,
@@ -44,7 +44,7 @@ pub async fn assemble(foundation: Foundation) -> Result<House, AssembleError> {
     let guard = AuthenticateLayer::new(authenticator);
     let services = grpc::routes(&gateway, small).await?;
     Ok(House {
-        public: https::public(&gateway, small).layer(guard.clone()),
+        public: https::public(&gateway).layer(middleware::from_fn(everyone)),
         api: https::api(&gateway, small, services).layer(guard),
         loopback: Router::new(),
         close: Box::pin(async move { registry.shutdown().await }),

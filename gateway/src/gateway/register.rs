@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::{
     authenticate::{Directory, DirectoryError},
     authorise::{self, Action, Commits, Decided, DeleteObject, Gate, Lent, NotCommitted, Permit, Read, ReadFailure, StoreObject, Uncommitted},
+    evidence::Outcome,
     object::{self, Committed, Durable, Ended, Precondition, Unavailable},
     registry::{
         Change, CommitError, ReadError, Recorded, Registry,
@@ -28,6 +29,10 @@ impl Directory for Registry {
 
     fn organisation(&self, id: &OrganisationId) -> Result<Option<Organisation>, DirectoryError> {
         Self::organisation(self, id).map_err(|error| DirectoryError(error.into()))
+    }
+
+    fn turned_away(&self) {
+        self.count("Authenticate", Outcome::Unauthenticated);
     }
 }
 
@@ -104,6 +109,10 @@ impl object::Register for GatedRegister {
     }
 
     fn renew<A: Action<Target = Lent>>(&self, permit: &mut Permit<A>) -> Result<(), Ended> {
+        // What cannot be written down cannot be revoked either: without evidence nothing flows.
+        if self.registry.failed() {
+            return Err(Ended);
+        }
         self.gate.renew(permit).map_err(|_| Ended)
     }
 

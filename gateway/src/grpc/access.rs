@@ -1,7 +1,7 @@
 //! `AccessService`.
 
 use octroi_proto::{
-    AccessRequest, Agreement, AgreementId, Grant, GrantId, RequestId,
+    AccessRequest, Agreement, AgreementId, DatasetId, Grant, GrantId, RequestId,
     access::parse_actions, time,
     wire::v1::{self, access_service_server::{AccessService, AccessServiceServer}},
 };
@@ -32,6 +32,10 @@ impl AccessService for Access {
             return Err(Refusal::field("agreement.added", "is the gateway's to fill: leave it out").into());
         }
         let agreement = Agreement::try_from(wire).map_err(Refusal::from)?;
+        // A dataset that the caller may not know of must look as absent here as everywhere.
+        if !agreement.datasets.iter().all(|id| self.0.gate.permit::<authorise::ReadMetadata>(&caller, id).is_ok()) {
+            return Err(Refusal::field("agreement.datasets", "must all be registered").into());
+        }
         let agreement = self.0.commit(permit, change::AddAgreement { agreement }).await?;
         Ok(Response::new((&agreement).into()))
     }
@@ -45,7 +49,9 @@ impl AccessService for Access {
         let request = request.into_inner();
         let limit = page_size(request.page_size)?;
         let scan = |after: Option<&AgreementId>, most| self.0.registry.agreements(after, most);
-        let (page, next) = page(after(&request.page_token)?, limit, scan, |it| it.id.clone(), |_| true)?;
+        let (mut page, next) = page(after(&request.page_token)?, limit, scan, |it| it.id.clone(), |_| true)?;
+        let may = |id: &DatasetId| self.0.gate.permit::<authorise::ReadMetadata>(&caller, id).is_ok();
+        page.iter_mut().for_each(|agreement| agreement.datasets.retain(may));
         Ok(Response::new(v1::ListAgreementsResponse {
             agreements: page.iter().map(Into::into).collect(),
             next_page_token: next.map(String::from).unwrap_or_default(),

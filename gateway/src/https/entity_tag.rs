@@ -3,6 +3,8 @@
 use http::{HeaderMap, HeaderName, header};
 use octroi_proto::StoredObject;
 
+use crate::{answer::Refusal, object::Precondition};
+
 /// A strong entity tag: the version and the beginning of the plaintext's digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct EntityTag(String);
@@ -41,22 +43,25 @@ impl EntityTag {
     }
 }
 
-/// The version that an `If-Match` of an upload names; `None` without one.
+/// What a change of an object demands of what is there now (`If-Match`, `If-None-Match: *`).
 ///
 /// # Errors
-/// A sentence for the caller when it is no tag of ours.
-pub(super) fn wanted_version(headers: &HeaderMap) -> Result<Option<u64>, &'static str> {
-    let Some(tag) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    tag.to_str()
-        .ok()
-        .and_then(|tag| tag.strip_prefix('"')?.split_once('-')?.0.parse().ok())
-        .map(Some)
-        .ok_or("must be one entity tag as a download gave it")
-}
-
-/// Whether an upload must not replace anything (`If-None-Match: *`).
-pub(super) fn must_be_absent(headers: &HeaderMap) -> bool {
-    text(headers, &header::IF_NONE_MATCH).is_some_and(|list| list.trim() == "*")
+/// [`Refusal`] when it does not hold, or is not of these forms.
+pub(super) fn demanded(headers: &HeaderMap, current: Option<&StoredObject>) -> Result<Precondition, Refusal> {
+    let (matching, absent) = (headers.get(header::IF_MATCH), headers.get(header::IF_NONE_MATCH));
+    match (matching, absent) {
+        (None, None) => Ok(Precondition::None),
+        (None, Some(list)) if list.as_bytes().trim_ascii() == b"*" => match current {
+            None => Ok(Precondition::Absent),
+            Some(_) => Err(Refusal::Changed),
+        },
+        (None, Some(_)) => Err(Refusal::field("if-none-match", "must be `*` for an upload")),
+        (Some(_), None) => {
+            let current = current.filter(|object| !EntityTag::of(object).is_refused(headers));
+            current.map(|object| Precondition::Version(object.version)).ok_or(Refusal::Changed)
+        }
+        (Some(_), Some(_)) => Err(Refusal::field("if-match", "demand a current version or that there is none, not both")),
+    }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
@@ -84,11 +89,11 @@ mod tests {
     }
 
     #[test]
-    fn uploads_name_versions() {
-        assert_eq!(wanted_version(&headers(header::IF_MATCH, "\"12-abc\"")), Ok(Some(12)));
-        assert_eq!(wanted_version(&HeaderMap::new()), Ok(None));
-        for bad in ["12", "\"x-1\"", "*", "\"12\""] {
-            assert!(wanted_version(&headers(header::IF_MATCH, bad)).is_err(), "{bad}");
-        }
+    fn changes_demand_what_is_there_or_nothing() {
+        assert_eq!(demanded(&HeaderMap::new(), None), Ok(Precondition::None));
+        assert_eq!(demanded(&headers(header::IF_NONE_MATCH, "*"), None), Ok(Precondition::Absent));
+        assert_eq!(demanded(&headers(header::IF_MATCH, "\"1-aa\""), None), Err(Refusal::Changed));
+        assert_eq!(demanded(&headers(header::IF_MATCH, "\"0-x\""), None), Err(Refusal::Changed));
+        assert!(matches!(demanded(&headers(header::IF_NONE_MATCH, "\"1-aa\""), None), Err(Refusal::Invalid(_))));
     }
 }

@@ -44,13 +44,13 @@ struct PageQuery {
 }
 
 async fn turtle(State(gateway): State<Gateway>, caller: Caller, Query(query): Query<FeedQuery>) -> Result<Response, Refusal> {
-    let page = catalogue(&gateway, &caller, &query.after)?;
+    let page = catalogue(&gateway, &caller, &query.after, Files::Shown)?;
     let body = dcat::turtle(&gateway.site, &page).map_err(|error| Refusal::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, dcat::TURTLE)], body).into_response())
 }
 
 async fn json_ld(State(gateway): State<Gateway>, caller: Caller, Query(query): Query<FeedQuery>) -> Result<Response, Refusal> {
-    let page = catalogue(&gateway, &caller, &query.after)?;
+    let page = catalogue(&gateway, &caller, &query.after, Files::Shown)?;
     let body = dcat::json_ld(&gateway.site, &page).map_err(|error| Refusal::internal(&error))?;
     Ok(([(header::CONTENT_TYPE, dcat::JSON_LD)], body).into_response())
 }
@@ -61,7 +61,7 @@ async fn start(
     Query(query): Query<PageQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let listed = catalogue(&gateway, &caller, &query.after)?;
+    let listed = catalogue(&gateway, &caller, &query.after, Files::Hidden)?;
     let html = page::start(&gateway.site, &listed, language(&query, &headers));
     Ok(([(header::CONTENT_TYPE, page::HTML)], html.map_err(|error| Refusal::internal(&error))?).into_response())
 }
@@ -75,7 +75,7 @@ async fn dataset(
 ) -> Result<Response, Refusal> {
     let id: DatasetId = named(&id)?;
     let permit = gateway.permit::<authorise::ReadMetadata>(&caller, &id)?;
-    let shown = published(&gateway, gateway.gate.shown(&permit), permit.target())?;
+    let shown = published(&gateway, gateway.gate.shown(&permit), permit.target(), MOST_FILES)?;
     let html = page::dataset(&gateway.site, &shown, language(&query, &headers));
     Ok(([(header::CONTENT_TYPE, page::HTML)], html.map_err(|error| Refusal::internal(&error))?).into_response())
 }
@@ -101,22 +101,41 @@ async fn style(State(gateway): State<Gateway>, caller: Caller) -> Result<Respons
 }
 
 /// A page of what this caller may see.
-fn catalogue(gateway: &Gateway, caller: &Caller, after: &str) -> Result<Page, Refusal> {
+fn catalogue(gateway: &Gateway, caller: &Caller, after: &str, files: Files) -> Result<Page, Refusal> {
     gateway.permit::<authorise::Probe>(caller, &())?;
     let after: Option<DatasetId> = grpc::after(after)?;
     let (datasets, next) = grpc::visible(gateway, caller, after.clone(), MOST_DATASETS)?;
     let shown = datasets.iter().filter_map(|dataset| gateway.gate.may_see(caller, dataset).map(|seen| (seen, dataset)));
-    let datasets = shown.map(|(seen, dataset)| published(gateway, seen, dataset)).collect::<Result<_, _>>()?;
+    let mut left = match files {
+        Files::Shown => FEED_FILES,
+        Files::Hidden => 0,
+    };
+    let mut datasets = Vec::new();
+    for (seen, dataset) in shown {
+        let one = published(gateway, seen, dataset, left.min(MOST_FILES))?;
+        left = left.saturating_sub(one.files.len());
+        datasets.push(one);
+    }
     Ok(Page { after, datasets, next })
 }
 
+/// Whether a page of the catalogue names the datasets' files.
+#[derive(Debug, Clone, Copy)]
+enum Files {
+    Shown,
+    Hidden,
+}
+
+/// Files on one page of a feed, at most: what bounds its size.
+const FEED_FILES: usize = 10_000;
+
 /// A dataset as it is shown, with its files where anyone may fetch them.
-fn published(gateway: &Gateway, seen: Seen<'_>, dataset: &Dataset) -> Result<Published, Refusal> {
+fn published(gateway: &Gateway, seen: Seen<'_>, dataset: &Dataset, most: usize) -> Result<Published, Refusal> {
     let shown = Published::of(seen);
-    if !shown.shows_files() {
+    if most == 0 || !shown.shows_files() {
         return Ok(shown);
     }
-    let files = gateway.registry.objects(&dataset.description.id, "", None, MOST_FILES);
+    let files = gateway.registry.objects(&dataset.description.id, "", None, most);
     Ok(shown.with_files(files.map_err(|error| Refusal::internal(&error))?))
 }
 

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    entity_tag::{EntityTag, must_be_absent, wanted_version},
+    entity_tag::{EntityTag, demanded},
     named,
     query::Query,
 };
@@ -76,7 +76,12 @@ async fn head(State(gateway): State<Gateway>, caller: Caller, Path((dataset, key
 }
 
 fn current(gateway: &Gateway, dataset: &DatasetId, key: &ObjectKey) -> Result<StoredObject, Refusal> {
-    gateway.registry.object(dataset, key).map_err(|error| Refusal::internal(&error))?.ok_or(Refusal::NotFound)
+    look(gateway, dataset, key)?.ok_or(Refusal::NotFound)
+}
+
+/// What is under a key; to be asked by whoever holds a permit for the dataset's objects.
+fn look(gateway: &Gateway, dataset: &DatasetId, key: &ObjectKey) -> Result<Option<StoredObject>, Refusal> {
+    gateway.registry.object(dataset, key).map_err(|error| Refusal::internal(&error))
 }
 
 /// Headers that say what the object is.
@@ -135,20 +140,13 @@ async fn upload(
 ) -> Result<Response, Refusal> {
     let dataset = named::<DatasetId>(&dataset)?;
     let permit = gateway.permit::<authorise::StoreObject>(&caller, &dataset)?;
-    let head = PutHead {
-        key: key.parse().map_err(|problem| Refusal::field("key", problem))?,
-        media_type: media_type(&headers)?,
-        precondition: precondition(&headers)?,
-    };
+    let key: ObjectKey = key.parse().map_err(|problem| Refusal::field("key", problem))?;
+    let precondition = demanded(&headers, look(&gateway, &dataset, &key)?.as_ref())?;
+    let head = PutHead { key, media_type: media_type(&headers)?, precondition };
     let object = gateway.objects.put(permit, head, body.into_data_stream()).await?;
     let created = if object.version == 1 { StatusCode::CREATED } else { StatusCode::OK };
     let tag = HeaderValue::try_from(EntityTag::of(&object).as_str()).map_err(|error| Refusal::internal(&error))?;
     Ok((created, [(header::ETAG, tag)], Json(to_json(&object.published()))).into_response())
-}
-
-fn precondition(headers: &HeaderMap) -> Result<Precondition, Refusal> {
-    let version = wanted_version(headers).map_err(|problem| Refusal::field("if-match", problem))?;
-    Precondition::new(version.unwrap_or(0), must_be_absent(headers)).map_err(|problem| Refusal::field("if-match", problem))
 }
 
 fn media_type(headers: &HeaderMap) -> Result<MediaType, Refusal> {
@@ -165,7 +163,8 @@ async fn delete(
 ) -> Result<StatusCode, Refusal> {
     let (dataset, key) = (named::<DatasetId>(&dataset)?, named::<ObjectKey>(&key)?);
     let permit = gateway.permit::<authorise::DeleteObject>(&caller, &dataset)?;
-    gateway.objects.remove(permit, key, precondition(&headers)?).await?;
+    let precondition = demanded(&headers, look(&gateway, &dataset, &key)?.as_ref())?;
+    gateway.objects.remove(permit, key, precondition).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

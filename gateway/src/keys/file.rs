@@ -65,10 +65,12 @@ pub(crate) fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// Makes a folder that only its owner may enter, if it is not there, and makes its entry durable.
 pub(crate) fn ensure_folder(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
-        Ok(()) => path.parent().map_or(Ok(()), sync_folder),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+        Ok(()) => {}
+        // Made by another a moment ago, perhaps, and not yet durable.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(error),
     }
+    path.parent().map_or(Ok(()), sync_folder)
 }
 
 /// Makes the names in a folder durable.

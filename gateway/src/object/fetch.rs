@@ -1,6 +1,6 @@
 //! Bytes out of the gate.
 
-use std::{cmp::Ordering, ops::Range};
+use std::{cmp::Ordering, ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use futures::{
@@ -14,7 +14,7 @@ use octroi_proto::{
 use tokio::runtime::Handle;
 
 use super::{
-    ByteRange, Ended, Objects, Precondition, Register, Unavailable,
+    ByteRange, Damage, Ended, Objects, Precondition, Register, Unavailable,
     range::{Resolved, Unsatisfiable},
     seal::{Header, Opening, Place, Refusal, WHOLE},
     store::StoreError,
@@ -109,7 +109,8 @@ impl<R: Register> Objects<R> {
         let mut vigil = Vigil::new(self.register.clone(), permit, SharedClock::clone(&self.clock));
         // What was given may have ended while the evidence was written.
         vigil.check()?;
-        let delivery = Delivery { vigil, opening, source, sealed: Bytes::new(), object: object.clone(), account };
+        let damage = Arc::clone(&self.damage);
+        let delivery = Delivery { vigil, opening, source, sealed: Bytes::new(), object: object.clone(), account, damage };
         let bytes = stream::unfold(Some(delivery), Delivery::step).boxed();
         Ok(Opened { object, range: range.bytes, partial: range.partial, notice, bytes })
     }
@@ -136,7 +137,7 @@ impl<R: Register> Objects<R> {
                 Err(FetchError::Lost) if gone != Some(object.version) => gone = Some(object.version),
                 Err(error) => {
                     if matches!(error, FetchError::Corrupt(_) | FetchError::Lost) {
-                        report(&self.register, permit.decided(), &object);
+                        self.damage.report(&self.register, permit.decided(), &object);
                     }
                     return Err(error);
                 }
@@ -217,6 +218,7 @@ struct Delivery<R: Register> {
     sealed: Bytes,
     object: StoredObject,
     account: Account<R>,
+    damage: Arc<Damage>,
 }
 
 impl<R: Register> Delivery<R> {
@@ -230,7 +232,7 @@ impl<R: Register> Delivery<R> {
                 this.account.outcome =
                     if matches!(error, StreamError::Ended(_)) { Outcome::Cut } else { Outcome::Failed };
                 if matches!(error, StreamError::Corrupt(_) | StreamError::Store(StoreError::Missing)) {
-                    report(&this.account.register, &this.account.decided, &this.object);
+                    this.damage.report(&this.account.register, &this.account.decided, &this.object);
                 }
                 Some((Err(error), None))
             }
@@ -300,20 +302,8 @@ impl<R: Register> Drop for Account<R> {
     }
 }
 
-/// Stored bytes are not what was sealed: says so in the evidence, to the metrics and in the log.
-fn report<R: Register>(register: &R, decided: &Decided, object: &StoredObject) {
-    metrics::counter!("octroi_object_integrity_failures_total").increment(1);
-    tracing::error!(uuid = %object.at.uuid, version_id = %object.at.version_id, "stored bytes fail authentication");
-    let failure = v1::IntegrityFailure {
-        dataset: object.at.dataset.to_string(),
-        key: object.key.to_string(),
-        version: object.version,
-    };
-    record_later(register, decided, entry::Record::IntegrityFailure(failure));
-}
-
 /// Records from where nothing can wait.
-fn record_later<R: Register>(register: &R, decided: &Decided, record: entry::Record) {
+pub(super) fn record_later<R: Register>(register: &R, decided: &Decided, record: entry::Record) {
     let (register, decided) = (register.clone(), decided.clone());
     let Ok(runtime) = Handle::try_current() else {
         tracing::error!("evidence was not recorded: the gateway has ended");

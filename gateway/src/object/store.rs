@@ -147,7 +147,11 @@ impl Backend {
                 let mut bytes = Vec::with_capacity(HEADER_BYTES);
                 let mut pieces = stream(found)?;
                 while let Some(piece) = pieces.try_next().await? {
-                    bytes.extend_from_slice(&piece);
+                    // A store that sends more than it was asked for is not listened to.
+                    bytes.extend_from_slice(piece.get(..HEADER_BYTES - bytes.len()).unwrap_or(&piece));
+                    if bytes.len() == HEADER_BYTES {
+                        break;
+                    }
                 }
                 Ok((bytes.into(), length))
             }

@@ -35,6 +35,8 @@ impl Directory for Book {
         let revoked = self.organisation_revoked;
         Ok(Some(Organisation { id: id.clone(), revoked, generation: 1, added: at(NOW) }))
     }
+
+    fn turned_away(&self) {}
 }
 
 fn at(second: i64) -> Instant {
