@@ -19,6 +19,7 @@ pub mod command;
 pub mod evidence;
 pub mod gateway;
 pub mod grpc;
+mod harden;
 pub mod https;
 pub mod keys;
 pub mod listen;

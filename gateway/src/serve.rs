@@ -25,10 +25,11 @@ use tokio_util::sync::CancellationToken;
 
 pub use child::{ChildError, parent_gone};
 pub use log::install as install_log;
-pub use privilege::{PrivilegeError, Unprivileged, harden};
+pub use privilege::{PrivilegeError, Unprivileged};
 
 use crate::{
     clock::SharedClock,
+    harden::{HardenError, harden},
     listen::{loopback::RecorderInstalled, tls::TlsError},
     settings::{Process, Settings, SettingsError, UnknownAccount},
 };
@@ -68,9 +69,12 @@ pub enum ServeError {
     /// A user of the settings does not exist.
     #[error(transparent)]
     Account(#[from] UnknownAccount),
-    /// Root could not be dropped, or memory not protected.
+    /// Root could not be dropped.
     #[error(transparent)]
     Privilege(#[from] PrivilegeError),
+    /// Memory could not be protected.
+    #[error(transparent)]
+    Harden(#[from] HardenError),
     /// The key process does not start, or has ended.
     #[error(transparent)]
     Keys(#[from] ChildError),

@@ -35,12 +35,6 @@ impl Member {
         Self { principal: Arc::new(principal), credential, until }
     }
 
-    /// A member for a test.
-    #[cfg(test)]
-    pub(crate) fn for_test(principal: Principal) -> Self {
-        Self { principal, credential: CredentialKind::Certificate, until: Instant::MAX }
-    }
-
     /// The principal as it stood when it was looked up.
     pub fn principal(&self) -> &Principal {
         &self.principal
@@ -58,8 +52,8 @@ impl Member {
 
     /// A member whom nobody authenticated, until this moment.
     #[cfg(test)]
-    pub(crate) fn for_test_until(principal: Principal, until: Instant) -> Self {
-        Self { principal, credential: CredentialKind::Certificate, until }
+    pub(crate) fn for_test(principal: Principal, until: Instant) -> Self {
+        Self::new(principal, CredentialKind::Certificate, until)
     }
 }
 
@@ -81,13 +75,5 @@ impl Caller {
             Self::Anonymous => None,
             Self::Member(member) => Some(member),
         }
-    }
-}
-
-#[cfg(test)]
-impl Member {
-    /// A member that nobody authenticated.
-    pub(crate) fn for_test(principal: Principal) -> Self {
-        Self::new(principal, CredentialKind::Certificate, Instant::MAX)
     }
 }

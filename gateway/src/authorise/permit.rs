@@ -108,9 +108,9 @@ impl<A: Action> Permit<A> {
         self.epoch
     }
 
-    /// A permit for a test, decided on this state of the register.
+    /// A permit that no policy decided on, until this moment, on this state of the register.
     #[cfg(test)]
-    pub(crate) fn for_test(caller: Caller, target: A::Target, epoch: u64) -> Self {
+    pub(crate) fn for_test(caller: Caller, target: A::Target, until: Option<Instant>, epoch: u64) -> Self {
         let principal = caller.member().map(|member| member.principal());
         let actor = v1::Actor {
             principal: principal.map(|principal| principal.name.to_string()).unwrap_or_default(),
@@ -118,7 +118,7 @@ impl<A: Action> Permit<A> {
             credential: caller.credential().to_owned(),
         };
         let decided = Decided { actor, action: A::NAME, policies: vec!["test".to_owned()], reason: None };
-        Self { caller, target, decided, until: None, epoch }
+        Self { caller, target, decided, until, epoch }
     }
 
     /// The same permit with the caller's reason in its evidence.
@@ -126,15 +126,5 @@ impl<A: Action> Permit<A> {
     pub fn because(mut self, reason: Reason) -> Self {
         self.decided.reason = Some(reason);
         self
-    }
-}
-
-#[cfg(test)]
-impl<A: Action> Permit<A> {
-    /// A permit that nobody decided on.
-    pub(crate) fn for_test_by(caller: Caller, target: A::Target, until: Option<Instant>) -> Self {
-        let actor = v1::Actor { credential: caller.credential().to_owned(), ..v1::Actor::default() };
-        let decided = Decided { actor, action: A::NAME, policies: Vec::new(), reason: None };
-        Self { caller, target, decided, until, epoch: 0 }
     }
 }

@@ -73,6 +73,9 @@ pub enum CommandError {
     /// Running a process of the gateway's.
     #[error(transparent)]
     Serve(#[from] crate::serve::ServeError),
+    /// Protecting the key process's memory.
+    #[error(transparent)]
+    Harden(#[from] crate::harden::HardenError),
     /// Running the key process.
     #[error(transparent)]
     Keys(#[from] crate::keys::server::RunError),

@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::CommandError;
 use crate::{
     clock::SystemClock,
+    harden::harden,
     keys,
     serve::{install_log, parent_gone},
     settings::Settings,
@@ -26,6 +27,8 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args) -> Result<(), CommandError> {
     let settings = Settings::load(&args.config)?;
+    // While there is but one thread: some of what is given up, each thread gives up for itself.
+    harden()?;
     install_log(&settings.log);
     let folder = keys::Settings {
         folder: settings.keys.folder.clone(),
@@ -33,7 +36,6 @@ pub(crate) fn run(args: &Args) -> Result<(), CommandError> {
         socket: settings.keys.socket.clone(),
         serve_uid: serve_uid(&settings)?.as_raw(),
         certificate_validity: settings.keys.certificate_days.get(),
-        parent: None,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let attached = args.attached;

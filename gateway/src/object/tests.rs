@@ -23,6 +23,7 @@ use crate::{
     authorise::{Action, Decided, DeleteObject, FetchObject, Lent, Permit, StoreObject},
     clock::{Clock as _, ManualClock},
     keys::server::tests::{Running, me},
+    settings::ObjectStoreSettings,
 };
 
 /// A register in memory.
@@ -128,7 +129,7 @@ impl World {
             failing: Mutex::default(),
             clock: Arc::clone(&clock),
         }));
-        let limits = Limits { max_object_bytes, chunk_bytes: super::seal::ChunkSize::DEFAULT };
+        let limits = Limits { max_object_bytes, chunk_bytes: ChunkSize::DEFAULT };
         let objects = Objects::new(backend, keys.client.clone(), book.clone(), clock, limits);
         Self { keys, objects, book, folder }
     }
@@ -187,7 +188,8 @@ fn key() -> ObjectKey {
 }
 
 fn permit<A: Action<Target = Lent>>(until: Option<Instant>) -> Permit<A> {
-    Permit::for_test_by(Caller::Member(Member::for_test(vendor())), Lent { dataset: dataset(), grant: None }, until)
+    let caller = Caller::Member(Member::for_test(vendor(), Instant::MAX));
+    Permit::for_test(caller, Lent { dataset: dataset(), grant: None }, until, 0)
 }
 
 fn vendor() -> Principal {
@@ -353,7 +355,7 @@ async fn evidence_stands_before_the_first_byte_and_says_how_it_ended() {
 async fn anonymous_fetches_leave_no_entry() {
     let world = World::new().await;
     world.put(Precondition::None, b"public").await.unwrap();
-    let anyone = Permit::<FetchObject>::for_test_by(Caller::Anonymous, Lent { dataset: dataset(), grant: None }, None);
+    let anyone = Permit::<FetchObject>::for_test(Caller::Anonymous, Lent { dataset: dataset(), grant: None }, None, 0);
     let opened = world.objects.fetch(anyone, &key(), ByteRange::Whole, Precondition::None).await.unwrap();
     assert_eq!(collect(opened).await.0, b"public");
     tokio::time::sleep(Duration::from_millis(50)).await;

@@ -1,11 +1,7 @@
-//! Dropping root for good, and keeping memory to oneself.
+//! Dropping root for good.
 
 use nix::{
     errno::Errno,
-    sys::{
-        prctl,
-        resource::{Resource, setrlimit},
-    },
     unistd::{Gid, Uid, getgroups, getresgid, getresuid, setgroups, setresgid, setresuid},
 };
 
@@ -15,7 +11,7 @@ use crate::settings::{Account, Process, UnknownAccount};
 #[derive(Debug)]
 pub struct Unprivileged(());
 
-/// Why root could not be dropped, or memory not protected.
+/// Why root could not be dropped.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivilegeError {
     /// A step failed.
@@ -92,16 +88,6 @@ fn verify(user: Uid, group: Gid) -> Result<Unprivileged, PrivilegeError> {
     let root = (Uid::from_raw(0), Gid::from_raw(0));
     let regained = setresuid(root.0, root.0, root.0).is_ok() || setresgid(root.1, root.1, root.1).is_ok();
     if changed && !regained && !user.is_root() { Ok(Unprivileged(())) } else { Err(PrivilegeError::Regained) }
-}
-
-/// No core dumps, no reading of this process's memory by others of its user, no privileges from set-uid programs.
-///
-/// # Errors
-/// [`PrivilegeError::Step`] when the kernel refuses one of them.
-pub fn harden() -> Result<(), PrivilegeError> {
-    setrlimit(Resource::RLIMIT_CORE, 0, 0).map_err(during("switch core dumps off"))?;
-    prctl::set_dumpable(false).map_err(during("make the process not dumpable"))?;
-    prctl::set_no_new_privs().map_err(during("renounce new privileges"))
 }
 
 fn during(step: &'static str) -> impl FnOnce(Errno) -> PrivilegeError {

@@ -34,7 +34,7 @@ pub(crate) fn organisation(id: &str, revoked: bool) -> Organisation {
 }
 
 pub(crate) fn caller(principal: Principal, until: i64) -> Caller {
-    Caller::Member(Member::for_test_until(principal, at(until)))
+    Caller::Member(Member::for_test(principal, at(until)))
 }
 
 /// A dataset whose steward is `claire`; hidden when it is sensitive.
