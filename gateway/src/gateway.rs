@@ -1,7 +1,6 @@
 //! What the stations share, and the two steps that every request takes through them: a permit, then what it permits.
 
 mod assemble;
-mod failure;
 mod register;
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@ use tonic::{Status, service::Routes};
 use tonic_reflection::server::{Builder, Error as ReflectionError};
 
 use crate::{
-    answer::Refusal, authenticate::Caller, authorise, gateway::Gateway, listen::SmallBodyLayer, registry::ReadError,
+    answer::{OrInternal as _, Refusal}, authenticate::Caller, authorise, gateway::Gateway, listen::SmallBodyLayer, registry::ReadError,
 };
 
 mod access;
@@ -99,7 +99,7 @@ pub(crate) fn page<Id: Clone, T>(
     let mut page = Vec::new();
     let mut last = None;
     loop {
-        let scanned = scan(after.as_ref(), SCAN).map_err(|error| Refusal::internal(&error))?;
+        let scanned = scan(after.as_ref(), SCAN).or_internal()?;
         let exhausted = scanned.len() < SCAN;
         for item in scanned {
             let item_id = id(&item);

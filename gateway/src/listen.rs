@@ -14,14 +14,12 @@ mod connection;
 mod front;
 pub mod loopback;
 mod peer;
-mod refusal;
 mod seats;
 pub mod tls;
 mod vitals;
 
 pub use accept::serve;
 pub use authority::{AuthorityError, Names};
-pub use body::{SmallBody, SmallBodyLayer, Stalled};
-pub use front::{Door, Front};
+pub use body::{BodyError, SmallBody, SmallBodyLayer, Stalled};
+pub use front::{Door, Front, TookTooLong};
 pub use peer::{InvalidCertificate, Peer, PeerCertificate};
-pub use refusal::{Refusal, speaks_grpc};

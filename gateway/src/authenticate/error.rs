@@ -1,9 +1,6 @@
 //! Why a caller is not let in.
 
-use http::StatusCode;
-
 use super::{DirectoryError, PresentedError, TokenError};
-use crate::listen::Refusal;
 
 /// Why a caller is not let in. Each message is for the caller, who knows already what it says.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +55,7 @@ impl AuthenticationError {
     }
 
     /// Whether the caller is not to blame.
-    fn is_ours(&self) -> bool {
+    pub(crate) fn is_ours(&self) -> bool {
         match self {
             Self::Directory(_) | Self::NoPeer | Self::Token(TokenError::KeysUnavailable) => true,
             Self::Presented(_)
@@ -69,19 +66,6 @@ impl AuthenticationError {
             | Self::Waiting
             | Self::Revoked
             | Self::OrganisationRevoked => false,
-        }
-    }
-}
-
-impl From<&AuthenticationError> for Refusal {
-    fn from(error: &AuthenticationError) -> Self {
-        let detail = error.to_string().into();
-        if error.is_ours() {
-            let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, tonic::Code::Unavailable);
-            Self { status, code, title: "authentication unavailable", detail }
-        } else {
-            let (status, code) = (StatusCode::UNAUTHORIZED, tonic::Code::Unauthenticated);
-            Self { status, code, title: "not authenticated", detail }
         }
     }
 }

@@ -12,7 +12,10 @@ use http::{Request, Response, header};
 use tower::{Layer, Service};
 
 use super::{AuthenticationError, Authenticator, Directory};
-use crate::listen::{Peer, Refusal};
+use crate::{
+    answer::{Problem, Protocol},
+    listen::Peer,
+};
 
 /// Puts a [`super::Caller`] into the extensions of every request, or refuses it.
 #[derive(Debug)]
@@ -86,7 +89,7 @@ where
                 Err(error) => {
                     authenticator.turned_away();
                     note(&error);
-                    Ok(Refusal::from(&error).respond(request.headers()))
+                    Ok(Problem::from(error).respond(Protocol::of(request.headers())))
                 }
             }
         })

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::{caller, page_size};
 use crate::{
-    answer::Refusal,
+    answer::{OrInternal as _, Refusal},
     authorise,
     evidence::ExportError,
     gateway::Gateway,
@@ -29,7 +29,7 @@ impl EvidenceService for Evidence {
         let sequence = request.into_inner().sequence;
         let log = self.0.registry.log().clone();
         // The log reads files: off the threads that serve.
-        let proof = tokio::task::spawn_blocking(move || log.export(sequence, None)).await.map_err(|error| Refusal::internal(&error))?;
+        let proof = tokio::task::spawn_blocking(move || log.export(sequence, None)).await.or_internal()?;
         Ok(Response::new(proof.map_err(refusal)?))
     }
 
@@ -39,8 +39,8 @@ impl EvidenceService for Evidence {
         let request = request.into_inner();
         let limit = page_size(request.page_size)?;
         let log = self.0.registry.log().clone();
-        let entries = tokio::task::spawn_blocking(move || log.entries(request.from, limit)).await.map_err(|error| Refusal::internal(&error))?;
-        let page = entries.map_err(|error| Refusal::internal(&error))?;
+        let entries = tokio::task::spawn_blocking(move || log.entries(request.from, limit)).await.or_internal()?;
+        let page = entries.or_internal()?;
         Ok(Response::new(v1::ListEvidenceResponse { entries: page.entries, next: page.next }))
     }
 }

@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{after, caller, field, page, page_size};
 use crate::{
-    answer::Refusal,
+    answer::{OrInternal as _, Refusal},
     authorise,
     gateway::Gateway,
     object::{ByteRange, Opened, Precondition, PutHead},
@@ -72,7 +72,7 @@ impl ObjectService for Objects {
         let dataset: DatasetId = field("dataset", request.dataset.parse())?;
         self.0.permit::<authorise::ListObjects>(&caller, &dataset)?;
         let key: ObjectKey = field("key", request.key.parse())?;
-        let object = self.0.registry.object(&dataset, &key).map_err(|error| Refusal::internal(&error))?;
+        let object = self.0.registry.object(&dataset, &key).or_internal()?;
         Ok(Response::new(object.ok_or(Refusal::NotFound)?.published()))
     }
 

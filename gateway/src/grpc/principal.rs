@@ -11,7 +11,7 @@ use tonic::{Request, Response, Status};
 
 use super::{after, caller, field, page, page_size};
 use crate::{
-    answer::Refusal,
+    answer::{OrInternal as _, Refusal},
     authenticate::{Caller, Member},
     authorise,
     gateway::Gateway,
@@ -40,7 +40,7 @@ impl PrincipalService for Principals {
             Some(add_principal_request::Credential::Oidc(subject)) => (self.oidc(subject)?, String::new()),
             Some(add_principal_request::Credential::CertificateRequest(der)) => {
                 // A certificate for a name that is taken would be issued in vain.
-                if self.0.registry.principal(&name).map_err(|error| Refusal::internal(&error))?.is_some() {
+                if self.0.registry.principal(&name).or_internal()?.is_some() {
                     return Err(Refusal::Exists("the principal is taken: choose another name".to_owned()).into());
                 }
                 issue(self.0.keys.issue_certificate(&name, &organisation, der).await)?

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::named;
-use crate::{answer::Refusal, authenticate::Caller, authorise, gateway::Gateway, registry::change};
+use crate::{answer::{OrInternal as _, Refusal}, authenticate::Caller, authorise, gateway::Gateway, registry::change};
 
 pub(super) fn routes() -> Router<Gateway> {
     Router::new().route("/v1/datasets/{id}/requests", post(ask)).route("/v1/requests/{id}", get(show))
@@ -41,7 +41,7 @@ async fn ask(
     let purpose = asking.purpose.parse().map_err(|problem| Refusal::field("purpose", problem))?;
     let actions = parse_actions(&asking.actions)?;
     let request = gateway.commit(permit, change::RequestAccess { purpose, actions }).await?;
-    let location = HeaderValue::try_from(format!("/v1/requests/{}", request.id)).map_err(|error| Refusal::internal(&error))?;
+    let location = HeaderValue::try_from(format!("/v1/requests/{}", request.id)).or_internal()?;
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(json(&request))))
 }
 

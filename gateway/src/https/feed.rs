@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{named, query::Query};
 use crate::{
-    answer::Refusal,
+    answer::{OrInternal as _, Refusal},
     authenticate::Caller,
     authorise::{self, Seen},
     catalogue::{Language, MOST_DATASETS, MOST_FILES, Page, Published, dcat, page},
@@ -45,13 +45,13 @@ struct PageQuery {
 
 async fn turtle(State(gateway): State<Gateway>, caller: Caller, Query(query): Query<FeedQuery>) -> Result<Response, Refusal> {
     let page = catalogue(&gateway, &caller, &query.after, Files::Shown)?;
-    let body = dcat::turtle(&gateway.site, &page).map_err(|error| Refusal::internal(&error))?;
+    let body = dcat::turtle(&gateway.site, &page).or_internal()?;
     Ok(([(header::CONTENT_TYPE, dcat::TURTLE)], body).into_response())
 }
 
 async fn json_ld(State(gateway): State<Gateway>, caller: Caller, Query(query): Query<FeedQuery>) -> Result<Response, Refusal> {
     let page = catalogue(&gateway, &caller, &query.after, Files::Shown)?;
-    let body = dcat::json_ld(&gateway.site, &page).map_err(|error| Refusal::internal(&error))?;
+    let body = dcat::json_ld(&gateway.site, &page).or_internal()?;
     Ok(([(header::CONTENT_TYPE, dcat::JSON_LD)], body).into_response())
 }
 
@@ -63,7 +63,7 @@ async fn start(
 ) -> Result<Response, Refusal> {
     let listed = catalogue(&gateway, &caller, &query.after, Files::Hidden)?;
     let html = page::start(&gateway.site, &listed, language(&query, &headers));
-    Ok(([(header::CONTENT_TYPE, page::HTML)], html.map_err(|error| Refusal::internal(&error))?).into_response())
+    Ok(([(header::CONTENT_TYPE, page::HTML)], html.or_internal()?).into_response())
 }
 
 async fn dataset(
@@ -77,7 +77,7 @@ async fn dataset(
     let permit = gateway.permit::<authorise::ReadMetadata>(&caller, &id)?;
     let shown = published(&gateway, gateway.gate.shown(&permit), permit.target(), MOST_FILES)?;
     let html = page::dataset(&gateway.site, &shown, language(&query, &headers));
-    Ok(([(header::CONTENT_TYPE, page::HTML)], html.map_err(|error| Refusal::internal(&error))?).into_response())
+    Ok(([(header::CONTENT_TYPE, page::HTML)], html.or_internal()?).into_response())
 }
 
 async fn access(
@@ -90,7 +90,7 @@ async fn access(
     let id: DatasetId = named(&id)?;
     let permit = gateway.permit::<authorise::ReadMetadata>(&caller, &id)?;
     let shown = Published::of(gateway.gate.shown(&permit));
-    let html = page::access(&gateway.site, &shown, language(&query, &headers)).map_err(|error| Refusal::internal(&error))?;
+    let html = page::access(&gateway.site, &shown, language(&query, &headers)).or_internal()?;
     Ok(([(header::CONTENT_TYPE, page::HTML)], html.ok_or(Refusal::NotFound)?).into_response())
 }
 
@@ -136,7 +136,7 @@ fn published(gateway: &Gateway, seen: Seen<'_>, dataset: &Dataset, most: usize) 
         return Ok(shown);
     }
     let files = gateway.registry.objects(&dataset.description.id, "", None, most);
-    Ok(shown.with_files(files.map_err(|error| Refusal::internal(&error))?))
+    Ok(shown.with_files(files.or_internal()?))
 }
 
 fn language(query: &PageQuery, headers: &HeaderMap) -> Language {

@@ -9,7 +9,7 @@ use axum::{
 use http::header;
 
 use crate::{
-    answer::Refusal,
+    answer::{OrInternal as _, Refusal},
     authenticate::Caller,
     authorise,
     evidence::TilePath,
@@ -31,8 +31,8 @@ async fn tile(State(gateway): State<Gateway>, caller: Caller, Path(path): Path<S
     let path: TilePath = format!("tile/{path}").parse().map_err(|_| Refusal::NotFound)?;
     let log = gateway.registry.log().clone();
     // The log reads files: off the threads that serve.
-    let tile = tokio::task::spawn_blocking(move || log.tile(&path)).await.map_err(|error| Refusal::internal(&error))?;
-    let tile = tile.map_err(|error| Refusal::internal(&error))?.ok_or(Refusal::NotFound)?;
+    let tile = tokio::task::spawn_blocking(move || log.tile(&path)).await.or_internal()?;
+    let tile = tile.or_internal()?.ok_or(Refusal::NotFound)?;
     // A tile once served never changes.
     let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
     Ok((headers, tile).into_response())

@@ -19,7 +19,7 @@ use super::{
     query::Query,
 };
 use crate::{
-    answer::Refusal,
+    answer::{OrInternal as _, Refusal},
     authenticate::Caller,
     authorise,
     gateway::Gateway,
@@ -81,7 +81,7 @@ fn current(gateway: &Gateway, dataset: &DatasetId, key: &ObjectKey) -> Result<St
 
 /// What is under a key; to be asked by whoever holds a permit for the dataset's objects.
 fn look(gateway: &Gateway, dataset: &DatasetId, key: &ObjectKey) -> Result<Option<StoredObject>, Refusal> {
-    gateway.registry.object(dataset, key).map_err(|error| Refusal::internal(&error))
+    gateway.registry.object(dataset, key).or_internal()
 }
 
 /// Headers that say what the object is.
@@ -106,12 +106,12 @@ fn answer(opened: Opened) -> Result<Response, Refusal> {
     if opened.partial {
         let (first, last) = (opened.range.start, opened.range.end.saturating_sub(1));
         let range = HeaderValue::try_from(format!("bytes {first}-{last}/{}", opened.object.length));
-        headers.insert(header::CONTENT_RANGE, range.map_err(|error| Refusal::internal(&error))?);
+        headers.insert(header::CONTENT_RANGE, range.or_internal()?);
     }
     // Requirement 49: who answers for the data and what it may be used for, with every disclosure.
     for (name, words) in [("octroi-owner", &opened.notice.owner), ("octroi-scope", &opened.notice.scope)] {
         let encoded = HeaderValue::try_from(format!("UTF-8''{}", utf8_percent_encode(words)));
-        headers.insert(name, encoded.map_err(|error| Refusal::internal(&error))?);
+        headers.insert(name, encoded.or_internal()?);
     }
     let status = if opened.partial { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     // An error in mid-stream resets the connection: it must never look like an end.
@@ -145,7 +145,7 @@ async fn upload(
     let head = PutHead { key, media_type: media_type(&headers)?, precondition };
     let object = gateway.objects.put(permit, head, body.into_data_stream()).await?;
     let created = if object.version == 1 { StatusCode::CREATED } else { StatusCode::OK };
-    let tag = HeaderValue::try_from(EntityTag::of(&object).as_str()).map_err(|error| Refusal::internal(&error))?;
+    let tag = HeaderValue::try_from(EntityTag::of(&object).as_str()).or_internal()?;
     Ok((created, [(header::ETAG, tag)], Json(to_json(&object.published()))).into_response())
 }
 

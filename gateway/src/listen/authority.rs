@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 
-use http::{HeaderMap, StatusCode, Uri, header, uri::Authority};
+use http::{HeaderMap, Uri, header, uri::Authority};
 
-use super::Refusal;
 use crate::settings::AuthorityName;
 
 /// The names that a listener answers for. Ports are not compared: an address translator may change them.
@@ -29,19 +28,6 @@ pub enum AuthorityError {
     /// RFC 9110, section 7.4: the authority, or the server name of the handshake, is not ours.
     #[error("this server does not answer for that host name: connect to the one of the gateway's base URL")]
     Misdirected,
-}
-
-impl From<AuthorityError> for Refusal {
-    fn from(error: AuthorityError) -> Self {
-        let (status, title) = match error {
-            AuthorityError::Misdirected => (StatusCode::MISDIRECTED_REQUEST, "misdirected request"),
-            AuthorityError::Missing
-            | AuthorityError::Repeated
-            | AuthorityError::Contradictory
-            | AuthorityError::Malformed => (StatusCode::BAD_REQUEST, "bad authority"),
-        };
-        Self { status, code: tonic::Code::InvalidArgument, title, detail: error.to_string().into() }
-    }
 }
 
 impl Names {

@@ -16,19 +16,35 @@ use std::{
 use axum::body::Body;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tokio::time::{Instant, Sleep};
 use tower::{Layer, Service};
 
-use super::Refusal;
-use crate::settings::Limits;
+use crate::{
+    answer::{Problem, Protocol},
+    settings::Limits,
+};
 
 /// A caller that stopped sending its request's body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the request's body stopped arriving: send it again, without pauses")]
 pub struct Stalled;
+
+/// Why a body was not taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BodyError {
+    /// It is, or would be, over the limit.
+    #[error("send a body of at most {most} bytes")]
+    TooLarge {
+        /// The most bytes.
+        most: usize,
+    },
+    /// It was not whole in time.
+    #[error("the request's body did not arrive whole in time: send it again")]
+    TooSlow,
+}
 
 /// When a request last moved: its head, or a piece of its body.
 #[derive(Debug, Clone)]
@@ -149,47 +165,31 @@ where
             let (parts, body) = request.into_parts();
             match limits.take_in(parts.headers.get(header::CONTENT_LENGTH), body).await {
                 Ok(body) => inner.call(Request::from_parts(parts, body)).await,
-                Err(refusal) => Ok(refusal.respond(&parts.headers)),
+                Err(error) => Ok(Problem::from(error).respond(Protocol::of(&parts.headers))),
             }
         })
     }
 }
 
 impl SmallBodyLayer {
-    async fn take_in(self, announced: Option<&http::HeaderValue>, body: Body) -> Result<Body, Refusal> {
+    async fn take_in(self, announced: Option<&HeaderValue>, body: Body) -> Result<Body, BodyError> {
+        let too_large = BodyError::TooLarge { most: self.bytes };
         let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if announced.is_some_and(|length| length > self.bytes as u64) {
-            return Err(self.too_large());
+            return Err(too_large);
         }
         match tokio::time::timeout(self.time, Limited::new(body, self.bytes).collect()).await {
             Ok(Ok(whole)) => Ok(Body::from(whole.to_bytes())),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(self.too_large()),
-            Ok(Err(_)) | Err(_) => Err(too_slow()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large),
+            Ok(Err(_)) | Err(_) => Err(BodyError::TooSlow),
         }
-    }
-
-    fn too_large(self) -> Refusal {
-        Refusal {
-            status: StatusCode::PAYLOAD_TOO_LARGE,
-            code: tonic::Code::ResourceExhausted,
-            title: "request too large",
-            detail: format!("send a body of at most {} bytes", self.bytes).into(),
-        }
-    }
-}
-
-fn too_slow() -> Refusal {
-    Refusal {
-        status: StatusCode::REQUEST_TIMEOUT,
-        code: tonic::Code::DeadlineExceeded,
-        title: "request too slow",
-        detail: "the request's body did not arrive whole in time: send it again".into(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::StatusCode;
     use tower::ServiceExt as _;
 
     fn behind(bytes: usize) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible> {

@@ -3,17 +3,20 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{Router, body::Body};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt as _;
 
 use super::{
-    Names, Peer, Refusal,
+    Names, Peer,
     body::{Arriving, Progress},
     vitals::Vitals,
 };
-use crate::settings::Limits;
+use crate::{
+    answer::{Problem, Protocol},
+    settings::Limits,
+};
 
 /// How a listener is entered.
 #[derive(Debug, Clone)]
@@ -23,6 +26,11 @@ pub enum Door {
     /// Without: for loopback only.
     Plain,
 }
+
+/// No answer within `limits.request_seconds`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the gateway did not get to an answer in time: try again later")]
+pub struct TookTooLong;
 
 /// One listener, all but its socket.
 #[derive(Debug, Clone)]
@@ -51,41 +59,26 @@ impl Front {
         let progress = Progress::begin();
         let (mut parts, body) = request.into_parts();
         let named = self.names.check(&parts.uri, &parts.headers, peer.server_name.as_deref());
+        let protocol = Protocol::of(&parts.headers);
         let response = match named {
             Ok(()) => {
-                let spoken = spoken(&parts.headers);
                 parts.extensions.insert(peer);
                 let body = Arriving::new(body, self.limits.idle_seconds.get(), progress.clone());
                 let answer = self.routes.clone().oneshot(Request::from_parts(parts, Body::new(body)));
                 match in_time(self.limits.request_seconds.get(), &progress, answer).await {
                     Some(Ok(response)) => response,
-                    None => self.too_long().respond(&spoken),
+                    None => self.refuse(TookTooLong, "time").respond(protocol),
                 }
             }
-            Err(error) => {
-                metrics::counter!("octroi_requests_refused_total", "listener" => self.name, "reason" => "authority")
-                    .increment(1);
-                Refusal::from(error).respond(&parts.headers)
-            }
+            Err(error) => self.refuse(error, "authority").respond(protocol),
         };
         Ok(response.map(|body| in_flight.answer(body)))
     }
 
-    fn too_long(&self) -> Refusal {
-        metrics::counter!("octroi_requests_refused_total", "listener" => self.name, "reason" => "time").increment(1);
-        Refusal {
-            status: StatusCode::GATEWAY_TIMEOUT,
-            code: tonic::Code::DeadlineExceeded,
-            title: "took too long",
-            detail: "the gateway did not get to an answer in time: try again later".into(),
-        }
+    fn refuse(&self, error: impl Into<Problem>, reason: &'static str) -> Problem {
+        metrics::counter!("octroi_requests_refused_total", "listener" => self.name, "reason" => reason).increment(1);
+        error.into()
     }
-}
-
-/// Just the header that decides how a refusal is worded.
-fn spoken(headers: &HeaderMap) -> HeaderMap {
-    let kind = headers.get(http::header::CONTENT_TYPE).cloned();
-    kind.into_iter().map(|kind| (http::header::CONTENT_TYPE, kind)).collect()
 }
 
 /// What `answer` gives, unless `limit` passes without any of the request arriving: an upload may take as long as it

@@ -1,7 +1,7 @@
-//! What each station's failure is to a caller.
+//! What the stations behind the wire say no with.
 
+use super::{Chain, Refusal};
 use crate::{
-    answer::Refusal,
     keys::client::CallError,
     object::{FetchError, PutError, RemoveError, StreamError},
     registry::{
@@ -110,6 +110,6 @@ impl From<RemoveError> for Refusal {
 
 /// Stored bytes that are not what was sealed: the log learns which check failed.
 fn withheld(cause: &(dyn std::error::Error + 'static)) -> Refusal {
-    tracing::error!(cause = %crate::answer::Chain(cause), "stored bytes were withheld");
+    tracing::error!(cause = %Chain(cause), "stored bytes were withheld");
     Refusal::DataLoss
 }

@@ -1,0 +1,50 @@
+//! What the stations before the services say no with.
+
+use http::StatusCode;
+use tonic::Code;
+
+use super::Problem;
+use crate::{
+    authenticate::AuthenticationError,
+    listen::{AuthorityError, BodyError, TookTooLong},
+};
+
+impl From<AuthorityError> for Problem {
+    fn from(error: AuthorityError) -> Self {
+        let status = match error {
+            AuthorityError::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            AuthorityError::Missing
+            | AuthorityError::Repeated
+            | AuthorityError::Contradictory
+            | AuthorityError::Malformed => StatusCode::BAD_REQUEST,
+        };
+        Self::new(status, Code::InvalidArgument, error.to_string())
+    }
+}
+
+impl From<TookTooLong> for Problem {
+    fn from(error: TookTooLong) -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, Code::DeadlineExceeded, error.to_string())
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        let (status, code) = match error {
+            BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted),
+            BodyError::TooSlow => (StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded),
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
+
+impl From<AuthenticationError> for Problem {
+    fn from(error: AuthenticationError) -> Self {
+        let (status, code) = if error.is_ours() {
+            (StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable)
+        } else {
+            (StatusCode::UNAUTHORIZED, Code::Unauthenticated)
+        };
+        Self::new(status, code, error.to_string())
+    }
+}
