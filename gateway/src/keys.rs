@@ -16,7 +16,6 @@
 pub mod authority;
 pub mod client;
 pub mod data_key;
-pub(crate) mod file;
 pub mod root;
 pub mod server;
 pub mod store;

@@ -10,7 +10,6 @@ mod load;
 mod objects;
 mod oidc;
 mod process;
-mod secret;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -22,7 +21,6 @@ pub use load::{SettingsError, TEMPLATE};
 pub use objects::{ObjectStoreSettings, Objects, S3};
 pub use oidc::{Oidc, TokenAlgorithm};
 pub use process::{Account, InvalidAccount, Process, UnknownAccount, UserSetting};
-pub use secret::{SecretFileError, check_secret, read_secret};
 
 /// All settings. Paths are absolute once loaded.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]

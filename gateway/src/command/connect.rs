@@ -19,6 +19,7 @@ use super::{
     CommandError,
     profile::{Profile, ProfileCredential},
 };
+use crate::secret_file;
 
 /// A channel that adds the profile's token, if it has one.
 pub(crate) type Wire = InterceptedService<Channel, Bearer>;
@@ -115,14 +116,14 @@ fn read(path: &Path) -> Result<Vec<u8>, CommandError> {
 fn tls_config(profile: &Profile) -> Result<ClientTlsConfig, CommandError> {
     let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(read(&profile.ca)?));
     if let ProfileCredential::Certificate { certificate, key } = &profile.credential {
-        tls = tls.identity(Identity::from_pem(read(certificate)?, read(key)?));
+        tls = tls.identity(Identity::from_pem(read(certificate)?, &*secret_file::read(key)?));
     }
     Ok(tls)
 }
 
 fn token(profile: &Profile) -> Result<Option<MetadataValue<tonic::metadata::Ascii>>, CommandError> {
     let ProfileCredential::TokenFile(path) = &profile.credential else { return Ok(None) };
-    let token = SecretString::from(String::from_utf8_lossy(&read(path)?).trim().to_owned());
+    let token = SecretString::from(String::from_utf8_lossy(&secret_file::read(path)?).trim().to_owned());
     let header = MetadataValue::try_from(format!("Bearer {}", token.expose_secret()));
     let mut header = header.map_err(|_| CommandError::Malformed {
         path: path.clone(),

@@ -42,6 +42,9 @@ pub enum CommandError {
         #[source]
         source: io::Error,
     },
+    /// A secret file of the caller's.
+    #[error(transparent)]
+    Secret(#[from] crate::secret_file::SecretFileError),
     /// A file of the caller's does not say what it should.
     #[error("`{path}` is not {what}: {problem}")]
     Malformed {

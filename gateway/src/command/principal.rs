@@ -12,7 +12,7 @@ use super::{
     connect::{PAGE, every},
     profile::{Profile, ProfileCredential},
 };
-use crate::keys::file;
+use crate::secret_file;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -148,8 +148,7 @@ fn write_identity(out: &Path, identity: Option<(&KeyPair, &str)>, via: &Profile)
             fs::write(&certificate_path, chain)
                 .map_err(|source| CommandError::File { doing: "write", path: certificate_path, source })?;
             let key = Zeroizing::new(key.serialize_pem());
-            file::create(&key_path, key.as_bytes(), 0o600)
-                .map_err(|source| CommandError::File { doing: "write", path: key_path, source })?;
+            secret_file::create(&key_path, key.as_bytes())?;
             ProfileCredential::Certificate { certificate: "certificate.pem".into(), key: "key.pem".into() }
         }
         None => ProfileCredential::TokenFile("token".into()),

@@ -7,7 +7,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{BaseUrl, SecretFileError, check_secret};
+use crate::{
+    secret_file::{self, SecretFileError},
+    settings::BaseUrl,
+};
 
 /// What a client needs to know. Paths are absolute once loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,7 +107,7 @@ impl Profile {
             ProfileCredential::TokenFile(path) => Some(path),
         };
         if let Some(path) = secret {
-            check_secret(path).map_err(|cause| ProfileError::Secret { file: file.to_owned(), cause })?;
+            secret_file::check(path).map_err(|cause| ProfileError::Secret { file: file.to_owned(), cause })?;
         }
         Ok(profile)
     }

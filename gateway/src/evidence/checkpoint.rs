@@ -7,7 +7,7 @@ use std::{
     fmt,
     fs::{self, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -18,7 +18,10 @@ use signed_note::{Note, Signer, StandardSigner, StandardVerifier, Verifier, Veri
 use tlog_tiles::{checkpoint::Checkpoint, tlog::Hash};
 use zeroize::Zeroizing;
 
-use super::journal::sync_folder;
+use crate::{
+    durable::sync_folder,
+    secret_file::{self, SecretFileError},
+};
 
 /// The size and the root of the log at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,38 +59,22 @@ pub enum CreateKeyError {
     /// The kernel gave no random bytes.
     #[error("no random bytes: {0}")]
     Randomness(getrandom::Error),
-    /// The file system refused; a key that is there already is never overwritten.
-    #[error("the log key `{path}` cannot be written: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
+    /// The file cannot be written; one that is there already is never replaced.
+    #[error(transparent)]
+    File(#[from] SecretFileError),
 }
 
 /// Why a log key is not used.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadKeyError {
-    /// Others may read it.
-    #[error("the log key `{path}` is readable by others: run `chmod 600` on it, and consider it known")]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-    },
+    /// The file cannot be read, or others may read it.
+    #[error(transparent)]
+    File(#[from] SecretFileError),
     /// It holds no key.
     #[error("the log key `{path}` holds no signing key: restore it from a backup")]
     Malformed {
         /// The file.
         path: PathBuf,
-    },
-    /// The file system refused.
-    #[error("the log key `{path}` cannot be read: {source}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What it said.
-        source: io::Error,
     },
 }
 
@@ -122,10 +109,7 @@ impl LogKey {
         let mut seed = Zeroizing::new([0; 32]);
         getrandom::fill(seed.as_mut()).map_err(CreateKeyError::Randomness)?;
         let text = encode(origin, &SigningKey::from_bytes(&seed));
-        let io = |source| CreateKeyError::Io { path: path.to_owned(), source };
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
-        sync_folder(path.parent().unwrap_or(Path::new("."))).map_err(io)?;
+        secret_file::create(path, text.as_bytes())?;
         Self::parse(&text).ok_or(CreateKeyError::Origin)
     }
 
@@ -134,12 +118,9 @@ impl LogKey {
     /// # Errors
     /// [`LoadKeyError`], also when group or others may read the file.
     pub fn load(path: &Path) -> Result<Self, LoadKeyError> {
-        let io = |source| LoadKeyError::Io { path: path.to_owned(), source };
-        if fs::metadata(path).map_err(io)?.mode() & 0o077 != 0 {
-            return Err(LoadKeyError::Exposed { path: path.to_owned() });
-        }
-        let text = Zeroizing::new(fs::read_to_string(path).map_err(io)?);
-        Self::parse(&text).ok_or_else(|| LoadKeyError::Malformed { path: path.to_owned() })
+        let text = secret_file::read(path)?;
+        let key = std::str::from_utf8(&text).ok().and_then(Self::parse);
+        key.ok_or_else(|| LoadKeyError::Malformed { path: path.to_owned() })
     }
 
     /// The public half, to be handed to auditors and monitors.
@@ -273,14 +254,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.key");
         let key = LogKey::create(&path, "octroi.test/log").unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let again = LogKey::load(&path).unwrap();
         assert_eq!(again.sign(head()).unwrap(), key.sign(head()).unwrap());
         assert_eq!(again.verifier_key().to_string(), key.verifier_key().to_string());
         assert!(!format!("{key:?}").contains("PRIVATE"));
-        assert!(matches!(LogKey::create(&path, "octroi.test/log"), Err(CreateKeyError::Io { .. })));
+        assert!(matches!(LogKey::create(&path, "octroi.test/log"), Err(CreateKeyError::File(SecretFileError::Taken { .. }))));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(LogKey::load(&path), Err(LoadKeyError::Exposed { .. })));
+        assert!(matches!(LogKey::load(&path), Err(LoadKeyError::File(SecretFileError::Exposed { .. }))));
     }
 
     #[test]

@@ -24,6 +24,7 @@ use std::{
 use ring::digest::{Context, SHA256};
 
 use self::offsets::Offsets;
+use crate::durable::sync_folder;
 
 mod offsets;
 
@@ -379,11 +380,6 @@ fn frame_opens_batch(entries: &File, at: u64, size: u64) -> io::Result<bool> {
 /// Opens or creates a file that only its owner reads.
 pub(super) fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
-}
-
-/// Makes the folder's names durable.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 /// A file read from a place of one's own.

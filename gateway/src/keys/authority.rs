@@ -19,7 +19,10 @@ use rcgen::{
 use x509_parser::prelude::{FromDer as _, X509CertificationRequest};
 use zeroize::Zeroizing;
 
-use super::file::{self, ReadError};
+use crate::{
+    durable,
+    secret_file::{self, SecretFileError},
+};
 
 /// The authority, ready to sign.
 pub struct Authority {
@@ -57,12 +60,12 @@ impl Issued {
 /// Why there is no authority to work with.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthorityError {
-    /// Its key cannot be read, or others can read it.
+    /// Its key cannot be read or made, or others can read it.
     #[error(transparent)]
-    Key(#[from] ReadError),
-    /// A file cannot be read or written.
+    Key(#[from] SecretFileError),
+    /// Its certificate cannot be read or written.
     #[error("cannot use `{}`: {source}", path.display())]
-    Io {
+    Certificate {
         /// The file.
         path: PathBuf,
         /// The cause.
@@ -116,7 +119,7 @@ impl Authority {
     /// Makes an authority for ten years: its key (mode 0600) and its certificate (PEM, mode 0644), both new files.
     ///
     /// # Errors
-    /// [`AuthorityError::Io`] when a file exists.
+    /// [`AuthorityError`], also when a file exists.
     pub fn create(key: &Path, certificate: &Path, name: &str, now: Instant) -> Result<Self, AuthorityError> {
         let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(IssueError::Sign)?;
         let validity = Validity::new(now, TEN_YEARS, None)?;
@@ -125,8 +128,8 @@ impl Authority {
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let signed = params.self_signed(&pair).map_err(IssueError::Sign)?;
-        write(key, Zeroizing::new(pair.serialize_pem()).as_bytes(), 0o600)?;
-        write(certificate, signed.pem().as_bytes(), 0o644)?;
+        secret_file::create(key, Zeroizing::new(pair.serialize_pem()).as_bytes())?;
+        durable::create(certificate, signed.pem().as_bytes(), 0o644).map_err(at(certificate))?;
         let der = signed.der().to_vec();
         let issuer = Issuer::from_ca_cert_der(signed.der(), pair).map_err(IssueError::Sign)?;
         Ok(Self { issuer, certificate: der, expires: validity.end })
@@ -138,13 +141,12 @@ impl Authority {
     /// [`AuthorityError`]; a key that group or others can read is refused.
     pub fn load(key: &Path, certificate: &Path) -> Result<Self, AuthorityError> {
         let malformed = |path: &Path, expected| AuthorityError::Malformed { path: path.to_owned(), expected };
-        let text = file::read_secret(key)?;
+        let text = secret_file::read(key)?;
         let pair = std::str::from_utf8(&text)
             .ok()
             .and_then(|text| KeyPair::from_pem(text).ok())
             .ok_or_else(|| malformed(key, "a private key in PEM (PKCS#8)"))?;
-        let text =
-            std::fs::read(certificate).map_err(|source| AuthorityError::Io { path: certificate.to_owned(), source })?;
+        let text = std::fs::read(certificate).map_err(at(certificate))?;
         let not_a_certificate = || malformed(certificate, "one certificate in PEM");
         let der = pem::parse(&text).map_err(|_| not_a_certificate())?.into_contents();
         let (_, parsed) = x509_parser::parse_x509_certificate(&der).map_err(|_| not_a_certificate())?;
@@ -264,8 +266,8 @@ fn since_epoch(at: Instant) -> Result<Duration, IssueError> {
     u64::try_from(at.as_second()).map(Duration::from_secs).map_err(|_| IssueError::Ended)
 }
 
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), AuthorityError> {
-    file::create(path, bytes, mode).map_err(|source| AuthorityError::Io { path: path.to_owned(), source })
+fn at(certificate: &Path) -> impl FnOnce(io::Error) -> AuthorityError {
+    move |source| AuthorityError::Certificate { path: certificate.to_owned(), source }
 }
 
 impl fmt::Debug for Authority {
@@ -369,6 +371,6 @@ mod tests {
         assert!(matches!(Authority::load(&key, &other.path().join("ca.pem")), Err(AuthorityError::Mismatch)));
         assert!(matches!(Authority::load(&key, &key), Err(AuthorityError::Malformed { .. })));
         fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(Authority::load(&key, &certificate), Err(AuthorityError::Key(ReadError::Exposed { .. }))));
+        assert!(matches!(Authority::load(&key, &certificate), Err(AuthorityError::Key(SecretFileError::Exposed { .. }))));
     }
 }

@@ -1,12 +1,12 @@
 //! The root key: 32 random bytes in a file, in locked memory while in use.
 
-use std::{fmt, io, path::Path};
+use std::{fmt, path::{Path, PathBuf}};
 
 use ring::hmac;
 use secrecy::{ExposeSecret as _, SecretBox};
 use zeroize::Zeroizing;
 
-use super::file::{self, ReadError};
+use crate::secret_file::{self, SecretFileError};
 
 /// The key above all others. It wraps dataset keys and does nothing else.
 pub struct RootKey {
@@ -18,22 +18,14 @@ pub struct RootKey {
 /// Why there is no root key to work with.
 #[derive(Debug, thiserror::Error)]
 pub enum RootKeyError {
-    /// The file cannot be read, or others can read it.
+    /// The file cannot be read or made, or others can read it.
     #[error(transparent)]
-    File(#[from] ReadError),
-    /// The file cannot be made.
-    #[error("cannot create `{path}`: {source}")]
-    Create {
-        /// The file.
-        path: String,
-        /// The cause.
-        source: io::Error,
-    },
+    File(#[from] SecretFileError),
     /// The file holds something else.
-    #[error("`{path}` must hold 64 hexadecimal digits and a line feed")]
+    #[error("`{}` must hold 64 hexadecimal digits and a line feed: restore it from a backup", path.display())]
     Malformed {
         /// The file.
-        path: String,
+        path: PathBuf,
     },
     /// The kernel gave no random bytes.
     #[error("the kernel gave no random bytes")]
@@ -47,15 +39,14 @@ impl RootKey {
     /// Draws a root key and writes its file (mode 0600). Never replaces one: what it wraps would be lost.
     ///
     /// # Errors
-    /// [`RootKeyError::Create`] when the file exists or cannot be written.
+    /// [`RootKeyError::File`] when the file exists or cannot be written.
     pub fn create(path: &Path) -> Result<Self, RootKeyError> {
         let mut key = Box::new([0; 32]);
         getrandom::fill(key.as_mut_slice()).map_err(|_| RootKeyError::Random)?;
         let key = SecretBox::new(key);
         let mut text = Zeroizing::new(hex::encode(key.expose_secret()).into_bytes());
         text.push(b'\n');
-        file::create(path, &text, 0o600)
-            .map_err(|source| RootKeyError::Create { path: path.display().to_string(), source })?;
+        secret_file::create(path, &text)?;
         Self::lock(key)
     }
 
@@ -64,11 +55,11 @@ impl RootKey {
     /// # Errors
     /// [`RootKeyError`]; a file that group or others can read is refused.
     pub fn load(path: &Path) -> Result<Self, RootKeyError> {
-        let text = file::read_secret(path)?;
+        let text = secret_file::read(path)?;
         let digits = text.strip_suffix(b"\n").unwrap_or(&text);
         let mut key = Box::new([0; 32]);
         hex::decode_to_slice(digits, key.as_mut_slice())
-            .map_err(|_| RootKeyError::Malformed { path: path.display().to_string() })?;
+            .map_err(|_| RootKeyError::Malformed { path: path.to_owned() })?;
         Self::lock(SecretBox::new(key))
     }
 
@@ -108,7 +99,7 @@ mod tests {
         let made = RootKey::create(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(RootKey::load(&path).unwrap().id(), made.id());
-        assert!(matches!(RootKey::create(&path), Err(RootKeyError::Create { .. })));
+        assert!(matches!(RootKey::create(&path), Err(RootKeyError::File(SecretFileError::Taken { .. }))));
         let text = fs::read_to_string(&path).unwrap();
         assert!(!format!("{made:?}").contains(text.trim()));
     }
@@ -120,7 +111,7 @@ mod tests {
         RootKey::create(&path).unwrap();
         for mode in [0o604, 0o640, 0o644, 0o660, 0o601] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            assert!(matches!(RootKey::load(&path), Err(RootKeyError::File(ReadError::Exposed { .. }))), "{mode:o}");
+            assert!(matches!(RootKey::load(&path), Err(RootKeyError::File(SecretFileError::Exposed { .. }))), "{mode:o}");
         }
     }
 
@@ -131,10 +122,11 @@ mod tests {
             ["", "00", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"00 ".repeat(32)].iter().enumerate()
         {
             let path = folder.path().join(index.to_string());
-            file::create(&path, bad.as_bytes(), 0o600).unwrap();
+            secret_file::create(&path, bad.as_bytes()).unwrap();
             assert!(matches!(RootKey::load(&path), Err(RootKeyError::Malformed { .. })), "{bad}");
         }
-        assert!(matches!(RootKey::load(&folder.path().join("none")), Err(RootKeyError::File(ReadError::Io { .. }))));
+        let none = RootKey::load(&folder.path().join("none"));
+        assert!(matches!(none, Err(RootKeyError::File(error)) if error.is_absent()));
         assert!(matches!(RootKey::load(folder.path()), Err(RootKeyError::File(_))));
     }
 }

@@ -233,7 +233,11 @@ fn refuse(error: &KeyError) -> Status {
     match error {
         KeyError::Exists => Status::already_exists("the object version has a data key"),
         KeyError::Missing => Status::not_found("the object version has no data key"),
-        KeyError::Damaged { .. } | KeyError::OtherRoot { .. } | KeyError::Random | KeyError::Io { .. } => {
+        KeyError::Damaged { .. }
+        | KeyError::OtherRoot { .. }
+        | KeyError::Random
+        | KeyError::File(_)
+        | KeyError::Folder { .. } => {
             tracing::error!(%error, "keys: an operation failed");
             Status::internal("the key store failed: see the log of octroi keys")
         }

@@ -20,9 +20,12 @@ use secrecy::{ExposeSecret as _, SecretBox};
 
 use super::{
     DataKey, Suites,
-    file::{self, ReadError},
     root::RootKey,
     wrap::{KeyName, Kind, Label, NotTheKey, Wrapped},
+};
+use crate::{
+    durable::{ensure_folder, sync_folder},
+    secret_file::{self, SecretFileError},
 };
 
 /// The key store, open under its root key.
@@ -56,9 +59,12 @@ pub enum KeyError {
     /// The kernel gave no random bytes.
     #[error("the kernel gave no random bytes")]
     Random,
-    /// The file system failed.
+    /// A file cannot be read, written or destroyed, or others can read it.
+    #[error(transparent)]
+    File(#[from] SecretFileError),
+    /// A folder cannot be used, or a file not be named in it.
     #[error("cannot use `{}`: {source}", path.display())]
-    Io {
+    Folder {
         /// The file or folder.
         path: PathBuf,
         /// The cause.
@@ -77,12 +83,12 @@ impl KeyStore {
     /// Opens the store in this folder, making what is missing, and sweeps what a killed process left.
     ///
     /// # Errors
-    /// [`KeyError::Io`].
+    /// [`KeyError::Folder`].
     pub fn open(folder: &Path, root: RootKey) -> Result<Self, KeyError> {
         let store = Self { folder: folder.to_owned(), root };
         for name in ["datasets", "objects", "tmp"] {
             let path = store.folder.join(name);
-            file::ensure_folder(&path).map_err(at(&path))?;
+            ensure_folder(&path).map_err(at(&path))?;
         }
         store.sweep()?;
         Ok(store)
@@ -130,16 +136,16 @@ impl KeyStore {
     /// Destroys the data key of an object version: overwritten, removed, synced. No error if there is none.
     ///
     /// # Errors
-    /// [`KeyError::Io`]: it may still be there; try again.
+    /// [`KeyError::File`]: it may still be there; try again.
     pub fn destroy(&self, object: &ObjectVersion) -> Result<(), KeyError> {
         let path = self.object_path(object);
-        file::shred(&path).map_err(at(&path))
+        Ok(secret_file::shred(&path)?)
     }
 
     /// The dataset's newest key, made if it has none.
     fn current_dataset_key(&self, dataset: &DatasetId) -> Result<DatasetKey, KeyError> {
         let folder = self.folder.join("datasets").join(dataset.as_str());
-        file::ensure_folder(&folder).map_err(at(&folder))?;
+        ensure_folder(&folder).map_err(at(&folder))?;
         let newest = newest_version(&folder)?;
         if newest.is_none() {
             // Two may come here at once: one names its key, and both read the one that was named.
@@ -180,21 +186,21 @@ impl KeyStore {
     /// Gives bytes a name, durably; `false` when the name is taken.
     fn name(&self, path: &Path, bytes: &[u8]) -> Result<bool, KeyError> {
         let folder = path.parent().unwrap_or(&self.folder);
-        file::ensure_folder(folder).map_err(at(folder))?;
+        ensure_folder(folder).map_err(at(folder))?;
         let mut unique = [0; 16];
         getrandom::fill(&mut unique).map_err(|_| KeyError::Random)?;
         let aside = self.folder.join("tmp").join(hex::encode(unique));
-        file::create(&aside, bytes, 0o600).map_err(at(&aside))?;
+        secret_file::create(&aside, bytes)?;
         let linked = fs::hard_link(&aside, path);
         fs::remove_file(&aside).map_err(at(&aside))?;
         match linked {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 // Whoever named it may not have synced yet, and the caller will rely on it.
-                file::sync_folder(folder).map_err(at(folder))?;
+                sync_folder(folder).map_err(at(folder))?;
                 Ok(false)
             }
             linked => {
-                linked.and_then(|()| file::sync_folder(folder)).map_err(at(path))?;
+                linked.and_then(|()| sync_folder(folder)).map_err(at(path))?;
                 Ok(true)
             }
         }
@@ -231,12 +237,11 @@ fn newest_version(folder: &Path) -> Result<Option<u32>, KeyError> {
 
 /// A wrapped key, unless there is none or a kill came between its erasure and its removal.
 fn read(path: &Path) -> Result<Option<Wrapped>, KeyError> {
-    match file::read_secret(path) {
+    match secret_file::read(path) {
         Ok(bytes) if bytes.iter().all(|byte| *byte == 0) => Ok(None),
         Ok(bytes) => Wrapped::parse(&bytes).map(Some).map_err(damaged(path)),
-        Err(ReadError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(ReadError::Io { path, source }) => Err(KeyError::Io { path, source }),
-        Err(ReadError::Exposed { path, .. } | ReadError::NotASecret { path }) => Err(KeyError::Damaged { path }),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -264,7 +269,7 @@ fn nonce() -> Result<[u8; 12], KeyError> {
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> KeyError {
-    move |source| KeyError::Io { path: path.to_owned(), source }
+    move |source| KeyError::Folder { path: path.to_owned(), source }
 }
 
 fn damaged(path: &Path) -> impl FnOnce(NotTheKey) -> KeyError {

@@ -22,7 +22,8 @@ use rustls_pki_types::{
 
 use crate::{
     clock::SharedClock,
-    settings::{SecretFileError, Settings, read_secret},
+    secret_file::{self, SecretFileError},
+    settings::Settings,
 };
 
 /// Why there can be no TLS.
@@ -71,7 +72,7 @@ impl Identity {
     /// [`TlsError`] when one cannot be read, or does not hold what it should.
     pub fn load(settings: &Settings, clock: SharedClock) -> Result<Self, TlsError> {
         let path = &settings.tls.key;
-        let pem = read_secret(path, LONGEST_KEY)?;
+        let pem = secret_file::read(path)?;
         let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|cause| TlsError::Pem { path: path.clone(), cause })?;
         let mut authority = RootCertStore::empty();
         for certificate in certificates(&settings.tls.authority)? {
@@ -148,4 +149,3 @@ impl TimeProvider for ClockTime {
     }
 }
 
-const LONGEST_KEY: u64 = 16 * 1024;

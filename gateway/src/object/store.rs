@@ -28,7 +28,8 @@ use zeroize::Zeroize;
 
 use super::seal::HEADER_BYTES;
 use crate::{
-    keys::file::{ReadError, read_secret},
+    durable::{sync_folder, sync_parent},
+    secret_file::{self, SecretFileError},
     settings::{ObjectStoreSettings, S3},
 };
 
@@ -53,7 +54,7 @@ pub enum BackendError {
     },
     /// The credentials cannot be read, or others can read them.
     #[error(transparent)]
-    Credentials(#[from] ReadError),
+    Credentials(#[from] SecretFileError),
     /// The credentials file holds something else.
     #[error("`{}` must be TOML with `access_key_id` and `secret_access_key`, and nothing else", path.display())]
     MalformedCredentials {
@@ -188,8 +189,8 @@ impl Backend {
         let file = folder.join(path.as_ref());
         let synced = tokio::task::spawn_blocking(move || {
             File::open(&file)?.sync_all()?;
-            file.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())?;
-            File::open(&folder)?.sync_all()
+            sync_parent(&file)?;
+            sync_folder(&folder)
         });
         synced.await.map_err(io::Error::other)??;
         Ok(())
@@ -289,7 +290,7 @@ fn path(at: &ObjectVersion) -> StorePath {
 }
 
 fn credentials(path: &Path) -> Result<Credentials, BackendError> {
-    let bytes = read_secret(path)?;
+    let bytes = secret_file::read(path)?;
     let text = std::str::from_utf8(&bytes).ok();
     text.and_then(|text| toml::from_str(text).ok())
         .ok_or_else(|| BackendError::MalformedCredentials { path: path.to_owned() })

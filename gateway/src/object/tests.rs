@@ -23,6 +23,7 @@ use crate::{
     authorise::{Action, Decided, DeleteObject, FetchObject, Lent, Permit, StoreObject},
     clock::{Clock as _, ManualClock},
     keys::server::tests::{Running, me},
+    object::seal::ChunkSize,
     settings::ObjectStoreSettings,
 };
 

@@ -8,8 +8,11 @@ use std::{
 
 use ring::digest;
 
-use super::{ObjectStoreSettings, SecretFileError, Settings, check_secret};
-use crate::registry::RegistrySettings;
+use super::{ObjectStoreSettings, Settings};
+use crate::{
+    registry::RegistrySettings,
+    secret_file::{self, SecretFileError},
+};
 
 /// The configuration file as it ships: every setting with its default, unit and limit.
 pub const TEMPLATE: &str = include_str!("../../../config/octroi.toml");
@@ -165,10 +168,10 @@ impl Settings {
         let if_visible = ["root.key", "authority.key"].map(|name| ("keys.folder", self.keys.folder.join(name)));
         let refuse = |key, reason| SettingsError::Secret { file: file.to_owned(), key, reason };
         for (key, path) in must_be_there {
-            check_secret(&path).map_err(|reason| refuse(key, reason))?;
+            secret_file::check(&path).map_err(|reason| refuse(key, reason))?;
         }
         for (key, path) in if_visible {
-            match check_secret(&path) {
+            match secret_file::check(&path) {
                 Ok(()) | Err(SecretFileError::Unreadable { .. }) => {}
                 Err(reason) => return Err(refuse(key, reason)),
             }

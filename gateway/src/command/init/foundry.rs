@@ -12,10 +12,10 @@ use crate::{
     evidence::LogKey,
     keys::{
         authority::{Authority, Issued},
-        file,
         root::RootKey,
     },
     registry::{Founder, Registry},
+    secret_file,
     settings::AuthorityName,
 };
 
@@ -36,7 +36,7 @@ impl Foundry for Founders {
         let names: Vec<_> = founding.names.iter().map(AuthorityName::text).collect();
         let server = authority.issue_server(&names, SERVER, now)?;
         fs::write(&settings.tls.certificate, server.certificate)?;
-        file::create(&settings.tls.key, server.key.as_bytes(), 0o600)?;
+        secret_file::create(&settings.tls.key, server.key.as_bytes())?;
         let operator = operator(founding, &authority, now)?;
         let sha256 = CertificateDigest::of(&operator.certificate);
         let founder = Founder {
@@ -57,7 +57,7 @@ fn operator(founding: &Founding<'_>, authority: &Authority, now: Instant) -> Res
     let validity = founding.settings.keys.certificate_days.get();
     let issued = authority.issue_client(request.der(), &founding.operator, &founding.organisation, validity, now)?;
     fs::write(&founding.operator_certificate, issued.chain_pem())?;
-    file::create(&founding.operator_key, Zeroizing::new(key.serialize_pem()).as_bytes(), 0o600)?;
+    secret_file::create(&founding.operator_key, Zeroizing::new(key.serialize_pem()).as_bytes())?;
     Ok(issued)
 }
 
