@@ -68,6 +68,18 @@ enum Command {
     Serve(ServeArgs),
     /// Run the key process alone (serve starts it by itself)
     Keys(keys::Args),
+    #[command(flatten)]
+    Client(Client),
+    /// Check offline that exported evidence is in the log
+    Verify(verify::Args),
+    /// The register's index, offline
+    #[command(subcommand)]
+    Registry(registry::Command),
+}
+
+/// What is asked of a gateway, over the network.
+#[derive(Debug, Subcommand)]
+enum Client {
     /// Say who the gateway takes you for
     Whoami,
     /// People, vendors and machines that may call
@@ -94,11 +106,6 @@ enum Command {
     /// What happened at the gate
     #[command(subcommand)]
     Evidence(evidence::Command),
-    /// Check offline that exported evidence is in the log
-    Verify(verify::Args),
-    /// The register's index, offline
-    #[command(subcommand)]
-    Registry(registry::Command),
 }
 
 /// `octroi serve`.
@@ -122,25 +129,24 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Keys(args) => keys::run(&args),
         Command::Verify(args) => verify::run(&args, common.profile.as_deref(), output),
         Command::Registry(command) => registry::run(&command, output),
-        client => {
+        Command::Client(command) => {
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(CommandError::Runtime)?;
-            runtime.block_on(run_client(client, &common, output))
+            runtime.block_on(run_client(command, &common, output))
         }
     }
 }
 
-async fn run_client(command: Command, common: &Common, output: Output) -> Result<(), CommandError> {
+async fn run_client(command: Client, common: &Common, output: Output) -> Result<(), CommandError> {
     let connection = Connection::open(common.profile.as_deref())?;
     match command {
-        Command::Whoami => principal::whoami(&connection, output).await,
-        Command::Principal(command) => principal::run(command, &connection, output).await,
-        Command::Organisation(command) => organisation::run(command, &connection, output).await,
-        Command::Dataset(command) => dataset::run(command, &connection, output).await,
-        Command::Agreement(command) => agreement::run(command, &connection, output).await,
-        Command::Request(command) => request::run(command, &connection, output).await,
-        Command::Grant(command) => grant::run(command, &connection, output).await,
-        Command::Object(command) => object::run(command, &connection, output).await,
-        Command::Evidence(command) => evidence::run(command, &connection, output).await,
-        Command::Init(_) | Command::Serve(_) | Command::Keys(_) | Command::Verify(_) | Command::Registry(_) => Ok(()),
+        Client::Whoami => principal::whoami(&connection, output).await,
+        Client::Principal(command) => principal::run(command, &connection, output).await,
+        Client::Organisation(command) => organisation::run(command, &connection, output).await,
+        Client::Dataset(command) => dataset::run(command, &connection, output).await,
+        Client::Agreement(command) => agreement::run(command, &connection, output).await,
+        Client::Request(command) => request::run(command, &connection, output).await,
+        Client::Grant(command) => grant::run(command, &connection, output).await,
+        Client::Object(command) => object::run(command, &connection, output).await,
+        Client::Evidence(command) => evidence::run(command, &connection, output).await,
     }
 }

@@ -90,9 +90,13 @@ pub(crate) fn check(path: &Path) -> Result<(), SecretFileError> {
 
 /// Writes a new secret, durably. Refuses to replace a file.
 pub(crate) fn create(path: &Path, secret: &[u8]) -> Result<(), SecretFileError> {
-    durable::create(path, secret, 0o600).map_err(|cause| match cause.kind() {
-        io::ErrorKind::AlreadyExists => SecretFileError::Taken { path: path.to_owned() },
-        _ => SecretFileError::Unwritable { path: path.to_owned(), cause },
+    durable::create(path, secret, 0o600).map_err(|cause| {
+        let path = path.to_owned();
+        if cause.kind() == io::ErrorKind::AlreadyExists {
+            SecretFileError::Taken { path }
+        } else {
+            SecretFileError::Unwritable { path, cause }
+        }
     })
 }
 

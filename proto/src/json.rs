@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use prost::{Message, Name};
-use prost_reflect::{Cardinality, DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, ReflectMessage as _, Value as Field};
+use prost_reflect::{DescriptorPool, DynamicMessage, EnumDescriptor, FieldDescriptor, Kind, MapKey, ReflectMessage as _, Value as Field};
 use serde_json::{Map, Value};
 
 use crate::{Instant, wire};
@@ -41,17 +41,15 @@ fn timestamp(message: &DynamicMessage) -> Value {
 }
 
 fn json(field: &FieldDescriptor, value: &Field) -> Value {
-    match value {
-        Field::List(items) => Value::Array(items.iter().map(|item| scalar(&field.kind(), item)).collect()),
-        Field::Map(entries) if field.cardinality() == Cardinality::Repeated => {
-            let kind = match field.kind() {
-                Kind::Message(entry) => entry.map_entry_value_field().kind(),
-                other => other,
-            };
-            Value::Object(entries.iter().map(|(key, value)| (map_key(key), scalar(&kind, value))).collect())
-        }
-        value => scalar(&field.kind(), value),
+    let kind = field.kind();
+    if let Field::List(items) = value {
+        return Value::Array(items.iter().map(|item| scalar(&kind, item)).collect());
     }
+    if let (Field::Map(entries), Kind::Message(entry)) = (value, &kind) {
+        let kind = entry.map_entry_value_field().kind();
+        return Value::Object(entries.iter().map(|(key, value)| (map_key(key), scalar(&kind, value))).collect());
+    }
+    scalar(&kind, value)
 }
 
 fn map_key(key: &MapKey) -> String {
@@ -69,10 +67,7 @@ fn scalar(kind: &Kind, value: &Field) -> Value {
         Field::F64(it) => Value::from(*it),
         Field::String(it) => Value::String(it.clone()),
         Field::Bytes(it) => Value::String(hex::encode(it)),
-        Field::EnumNumber(number) => match kind {
-            Kind::Enum(descriptor) => word(descriptor, *number),
-            _ => Value::Null,
-        },
+        Field::EnumNumber(number) => kind.as_enum().map_or(Value::Null, |descriptor| word(descriptor, *number)),
         Field::Message(message) => object(message),
         Field::List(_) | Field::Map(_) => Value::Null,
     }

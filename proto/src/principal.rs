@@ -220,9 +220,10 @@ fn credential(
 }
 
 fn parse_approval(check: &mut Check, wire: v1::Approval) -> Option<Approval> {
-    let by = check.field("approvals.by", wire.by.parse());
-    let at = check.field("approvals.at", time::parse(wire.at));
-    Some(Approval { by: by?, steward: wire.steward, at: at? })
+    let v1::Approval { by, steward, at } = wire;
+    let by = check.field("approvals.by", by.parse());
+    let at = check.field("approvals.at", time::parse(at));
+    Some(Approval { by: by?, steward, at: at? })
 }
 
 /// A name that may be empty.

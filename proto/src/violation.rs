@@ -17,6 +17,7 @@ pub struct Violations(Vec<Violation>);
 
 impl Violations {
     /// A single violation.
+    #[expect(clippy::needless_pass_by_value, reason = "callers give errors and sentences alike, which end here")]
     pub fn one(field: impl Into<String>, problem: impl ToString) -> Self {
         Self(vec![Violation { field: field.into(), problem: problem.to_string() }])
     }
@@ -45,6 +46,7 @@ pub struct Check(Vec<Violation>);
 
 impl Check {
     /// Notes a violation.
+    #[expect(clippy::needless_pass_by_value, reason = "callers give errors and sentences alike, which end here")]
     pub fn refuse(&mut self, field: impl Into<String>, problem: impl ToString) {
         self.0.push(Violation { field: field.into(), problem: problem.to_string() });
     }

@@ -2,6 +2,7 @@
 
 use super::{Chain, Refusal};
 use crate::{
+    evidence::ExportError,
     keys::client::CallError,
     object::{FetchError, PutError, RemoveError, StreamError},
     registry::{
@@ -12,11 +13,11 @@ use crate::{
 
 impl From<ChangeError> for Refusal {
     fn from(error: ChangeError) -> Self {
+        if let ChangeError::Invalid(violations) = error {
+            return Self::Invalid(violations);
+        }
         match error.kind() {
-            RefusalKind::Invalid => match error {
-                ChangeError::Invalid(violations) => Self::Invalid(violations),
-                other => Self::field("request", other),
-            },
+            RefusalKind::Invalid => Self::field("request", error),
             RefusalKind::Exists => Self::Exists(error.to_string()),
             RefusalKind::NotFound => Self::NotFound,
             RefusalKind::Denied => Self::Forbidden,
@@ -104,6 +105,18 @@ impl From<RemoveError> for Refusal {
             RemoveError::Precondition => Self::Changed,
             RemoveError::Busy => Self::Busy,
             RemoveError::Unknown(_) => Self::internal(&error),
+        }
+    }
+}
+
+impl From<ExportError> for Refusal {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Absent { .. } => Self::NotFound,
+            ExportError::NotYet => Self::Precondition(error.to_string()),
+            ExportError::Size { .. } | ExportError::Entry(_) | ExportError::Hashes(_) | ExportError::Sign(_) => {
+                Self::internal(&error)
+            }
         }
     }
 }

@@ -67,7 +67,6 @@ pub trait Commits<C>: Register {
 
 /// Why a change was not made.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "moved once per attempt and never kept")]
 pub enum Uncommitted<A: Action, C, E> {
     /// The register has moved on since the permit was decided: both come back, for another look.
     Stale {

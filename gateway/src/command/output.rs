@@ -92,7 +92,7 @@ fn flatten(table: &mut Table, name: &str, value: &Value) {
         Value::String(text) => {
             table.add_row([name, text]);
         }
-        other => {
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_)) => {
             table.add_row([name, &other.to_string()]);
         }
     }

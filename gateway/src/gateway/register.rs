@@ -82,7 +82,9 @@ impl<C: Change> Commits<C> for Registry {
     async fn commit(&self, permit: Permit<C::Action>, change: C) -> Result<C::Outcome, Uncommitted<C::Action, C, CommitError<C>>> {
         Self::commit(self, permit, change).await.map_err(|error| match error {
             CommitError::Stale { permit, change } => Uncommitted::Stale { permit: *permit, change: *change },
-            other => Uncommitted::Failed(other),
+            other @ (CommitError::Refused(_) | CommitError::Busy | CommitError::TooLarge | CommitError::Unavailable) => {
+                Uncommitted::Failed(other)
+            }
         })
     }
 }
@@ -156,7 +158,8 @@ fn not_committed<C: Change>(error: NotCommitted<CommitError<C>>) -> object::Comm
             RefusalKind::Conflict => object::CommitError::Precondition,
             RefusalKind::NotFound => object::CommitError::Missing,
             // Rules that the gate has looked at already, so something ended in between.
-            _ => Ended.into(),
+            RefusalKind::Invalid | RefusalKind::Exists | RefusalKind::Denied | RefusalKind::Precondition => Ended.into(),
+            RefusalKind::Internal => object::CommitError::Unknown(refusal.into()),
         },
         NotCommitted::Failed(error) => object::CommitError::Unknown(error.to_string().into()),
     }

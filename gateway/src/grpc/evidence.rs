@@ -10,7 +10,6 @@ use super::{caller, page_size};
 use crate::{
     answer::{OrInternal as _, Refusal},
     authorise,
-    evidence::ExportError,
     gateway::Gateway,
 };
 
@@ -30,7 +29,7 @@ impl EvidenceService for Evidence {
         let log = self.0.registry.log().clone();
         // The log reads files: off the threads that serve.
         let proof = tokio::task::spawn_blocking(move || log.export(sequence, None)).await.or_internal()?;
-        Ok(Response::new(proof.map_err(refusal)?))
+        Ok(Response::new(proof.map_err(Refusal::from)?))
     }
 
     async fn list(&self, request: Request<v1::ListEvidenceRequest>) -> Result<Response<v1::ListEvidenceResponse>, Status> {
@@ -42,13 +41,5 @@ impl EvidenceService for Evidence {
         let entries = tokio::task::spawn_blocking(move || log.entries(request.from, limit)).await.or_internal()?;
         let page = entries.or_internal()?;
         Ok(Response::new(v1::ListEvidenceResponse { entries: page.entries, next: page.next }))
-    }
-}
-
-fn refusal(error: ExportError) -> Refusal {
-    match error {
-        ExportError::Absent { .. } => Refusal::NotFound,
-        ExportError::NotYet => Refusal::Precondition(error.to_string()),
-        ExportError::Size { .. } | ExportError::Entry(_) | ExportError::Hashes(_) | ExportError::Sign(_) => Refusal::internal(&error),
     }
 }

@@ -49,7 +49,7 @@ impl ObjectService for Objects {
         let dataset: DatasetId = field("head.dataset", head.dataset.parse())?;
         let permit = self.0.permit::<authorise::StoreObject>(&caller, &dataset)?;
         let length = head.length;
-        let head = parse_head(head)?;
+        let head = parse_head(&head)?;
         let object = self.0.objects.put(permit, head, data(parts, length)).await.map_err(Refusal::from)?;
         Ok(Response::new(object.published()))
     }
@@ -102,7 +102,7 @@ impl ObjectService for Objects {
     }
 }
 
-fn parse_head(head: v1::PutObjectHead) -> Result<PutHead, Refusal> {
+fn parse_head(head: &v1::PutObjectHead) -> Result<PutHead, Refusal> {
     let media_type =
         if head.media_type.is_empty() { MediaType::default() } else { field("head.media_type", head.media_type.parse())? };
     Ok(PutHead {
