@@ -5,17 +5,21 @@ mod cast;
 #[cfg(test)]
 mod descriptions;
 mod gateway;
+mod interrupt;
 mod plot;
+mod ports;
 mod story;
 
 use std::{
     fs, io,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use clap::Args;
 
-use self::{cast::Cast, gateway::Gateway, story::Story};
+use self::{cast::Cast, gateway::Gateway, plot::Scene, ports::Ports, story::Story};
 pub(crate) use self::{gateway::GatewayError, story::StoryError};
 use crate::{
     lake::{self, LakeError},
@@ -34,7 +38,8 @@ pub(crate) struct Options {
     /// Keep the demo's folder, as `--serve` and a failure do by themselves
     #[arg(long)]
     keep: bool,
-    /// The demo's folder; must not exist [default: a new one under the system's temporary folder]
+    /// The demo's folder; must not exist, and be where other users can reach it [default: a new one in the system's
+    /// temporary folder]
     #[arg(long)]
     folder: Option<PathBuf>,
     #[command(flatten)]
@@ -59,6 +64,15 @@ pub(crate) enum DemoError {
     /// A step went otherwise than told.
     #[error(transparent)]
     Story(#[from] StoryError),
+    /// A command beside the story failed.
+    #[error("a command beside the story failed")]
+    Command(#[source] ProcessError),
+    /// No port is free.
+    #[error("no port of this machine can be had")]
+    Ports(#[source] io::Error),
+    /// Someone pressed Ctrl-C.
+    #[error("interrupted; the gateway was stopped")]
+    Interrupted,
     /// A file of the demo.
     #[error("`{path}` cannot be used")]
     File {
@@ -79,6 +93,10 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<(), DemoError>
     match perform(project, options, &stage) {
         Ok(()) if options.keep || options.serve => println!("kept: {}", stage.folder.display()),
         Ok(()) => stage.strike()?,
+        Err(DemoError::Interrupted) => {
+            stage.strike()?;
+            return Err(DemoError::Interrupted);
+        }
         Err(error) => {
             println!("\nleft as it was, for a look: {}", stage.folder.display());
             return Err(error);
@@ -90,22 +108,37 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<(), DemoError>
 fn perform(project: &Project, options: &Options, stage: &Stage) -> Result<(), DemoError> {
     progress::heading("making a lake");
     let lake = lake::make(project, &stage.lake(), options.size)?;
-    let cast = Cast::new(&stage.folder);
+    let begun = Instant::now();
+    let cast = Cast::new(&stage.folder, Ports::free().map_err(DemoError::Ports)?);
     let mut story = Story::new(&stage.folder);
-    let gateway = plot::tell(project, &mut story, &cast, &lake)?;
-    progress::heading(&format!("all {} steps went as told", story.steps()));
+    let gateway = plot::set_up(&mut story, &cast)?;
+    let interrupt = gateway.interrupt();
+    let scene = Scene { cast: &cast, descriptions: &project.root().join("config/demo"), lake: &lake };
+    match plot::tell(&mut story, &scene) {
+        Err(_) if interrupt.happened() => {
+            gateway.wait()?;
+            return Err(DemoError::Interrupted);
+        }
+        told => told?,
+    }
+    let took = progress::spoken(begun.elapsed());
+    progress::heading(&format!("all {} steps went as told, in {took}", story.steps()));
     if options.serve { leave_up(gateway, &cast) } else { Ok(gateway.stop()?) }
 }
 
 fn leave_up(gateway: Gateway, cast: &Cast) -> Result<(), DemoError> {
     println!("\nThe gateway stays up until Ctrl-C, and its folder until you delete it.\n");
-    println!("  catalogue  {}", cast.public_address()?);
-    println!("  api        {}", cast.api_address()?);
+    println!("  catalogue  {}/", cast.public_address());
+    println!("  api        {}/", cast.api_address());
+    println!("  health     {}/health", cast.loopback_address());
+    println!("  authority  {}", cast.authority().display());
     println!("  command    {}", cast.binary().display());
-    for name in cast::NAMES {
+    for (name, _) in cast::PEOPLE {
         println!("  profile    {}", cast.profile(name).display());
     }
-    println!("\nTry: {} --profile {} dataset list", cast.binary().display(), cast.profile("voltaic").display());
+    println!("\nTry:");
+    println!("  {} --profile {} dataset list", cast.binary().display(), cast.profile("voltaic").display());
+    println!("  curl --cacert {} {}/catalog.ttl", cast.authority().display(), cast.public_address());
     Ok(gateway.wait()?)
 }
 
@@ -122,6 +155,7 @@ impl Stage {
         let default = || std::env::temp_dir().join(format!("octroi-demo-{}", std::process::id()));
         let folder = options.folder.clone().unwrap_or_else(default);
         fs::create_dir(&folder).map_err(file(&folder))?;
+        fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).map_err(file(&folder))?;
         let stage = Self { folder: std::path::absolute(&folder).map_err(file(&folder))? };
         let bin = stage.folder.join("bin");
         fs::create_dir(&bin).map_err(file(&bin))?;

@@ -1,34 +1,43 @@
 //! Who appears in the demo, and the commands as they would type them.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
 
-use serde::Deserialize;
+use super::ports::Ports;
 
-use super::gateway::GatewayError;
+/// Everyone with a profile, and what they are.
+pub(super) const PEOPLE: [(&str, &str); 5] = [
+    ("operator", "runs the gateway for the city, and can read no data"),
+    ("claire", "steward: answers for the city's datasets"),
+    ("marc", "reviewer: the second person in approvals"),
+    ("audrey", "auditor, of another organisation: reads evidence and nothing else"),
+    ("voltaic", "vendor: would borrow data for a study of its own"),
+];
 
-/// Everyone, by the name of their profile.
-pub(super) const NAMES: [&str; 5] = ["operator", "claire", "marc", "voltaic", "audrey"];
+/// Those who have none.
+pub(super) const OTHERS: [(&str, &str); 3] = [
+    ("admin", "whoever runs the machine"),
+    ("citizen", "anyone, with curl and no account"),
+    ("thief", "whoever got hold of the disk"),
+];
 
-/// The demo's people and their folders.
+/// The demo's people, their folders and their commands.
 #[derive(Debug)]
 pub(super) struct Cast {
     folder: PathBuf,
-}
-
-/// What the demo reads of a profile.
-#[derive(Debug, Deserialize)]
-struct Profile {
-    endpoint: String,
-    public: String,
+    ports: Ports,
 }
 
 impl Cast {
-    pub(super) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_path_buf() }
+    pub(super) fn new(folder: &Path, ports: Ports) -> Self {
+        Self { folder: folder.to_path_buf(), ports }
+    }
+
+    /// The ports that the gateway is to listen on.
+    pub(super) fn ports(&self) -> Ports {
+        self.ports
     }
 
     /// The gateway's data folder.
@@ -39,6 +48,11 @@ impl Cast {
     /// The program.
     pub(super) fn binary(&self) -> PathBuf {
         self.folder.join("bin/octroi")
+    }
+
+    /// What clients trust.
+    pub(super) fn authority(&self) -> PathBuf {
+        self.data().join("authority/ca.pem")
     }
 
     /// Someone's own folder.
@@ -57,40 +71,52 @@ impl Cast {
     }
 
     /// A command that needs no one in particular.
-    pub(super) fn octroi(&self, words: &[&str]) -> Command {
+    pub(super) fn plain(&self, words: &[&str]) -> Command {
         let mut command = Command::new(self.binary());
         command.current_dir(&self.folder).env_remove("OCTROI_PROFILE").args(words);
         command
     }
 
     /// A command in someone's name.
-    pub(super) fn as_who(&self, name: &str, words: &[&str]) -> Command {
-        let mut command = self.octroi(&["--profile"]);
-        command.arg(self.profile(name)).args(words);
+    pub(super) fn octroi(&self, name: &str, words: &[&str]) -> Command {
+        let mut command = self.plain(words);
+        command.env("OCTROI_PROFILE", self.profile(name));
         command
     }
 
-    /// curl at the public address, trusting the demo's authority alone.
-    pub(super) fn curl(&self, flags: &[&str], path: &str) -> Result<Command, GatewayError> {
+    /// curl at the public listener.
+    pub(super) fn curl(&self, flags: &[&str], path: &str) -> Command {
+        self.curl_at(flags, &format!("{}{path}", self.public_address()))
+    }
+
+    /// curl at the api listener, with someone's certificate.
+    pub(super) fn curl_as(&self, name: &str, flags: &[&str], path: &str) -> Command {
+        let file = |file: &str| self.identity(name).join(file).display().to_string();
+        let (certificate, key) = (file("certificate.pem"), file("key.pem"));
+        let all = [&["--cert", &certificate, "--key", &key], flags].concat();
+        self.curl_at(&all, &format!("{}{path}", self.api_address()))
+    }
+
+    /// Trusts the demo's authority alone; silent but for errors, and an HTTP refusal is one.
+    fn curl_at(&self, flags: &[&str], url: &str) -> Command {
         let mut command = Command::new("curl");
-        command.current_dir(&self.folder).args(["--silent", "--show-error", "--fail", "--cacert"]);
-        command.arg(self.data().join("authority/ca.pem")).args(flags).arg(format!("{}{path}", self.public_address()?));
-        Ok(command)
+        command.current_dir(&self.folder).env("CURL_CA_BUNDLE", self.authority());
+        command.arg("-sSf").args(flags).arg(url);
+        command
     }
 
     /// The permanent address of the catalogue.
-    pub(super) fn public_address(&self) -> Result<String, GatewayError> {
-        Ok(self.operator()?.public.trim_end_matches('/').to_owned())
+    pub(super) fn public_address(&self) -> String {
+        format!("https://localhost:{}", self.ports.public)
     }
 
     /// Where callers with credentials go.
-    pub(super) fn api_address(&self) -> Result<String, GatewayError> {
-        Ok(self.operator()?.endpoint)
+    pub(super) fn api_address(&self) -> String {
+        format!("https://localhost:{}", self.ports.api)
     }
 
-    fn operator(&self) -> Result<Profile, GatewayError> {
-        let path = self.profile("operator");
-        let text = fs::read_to_string(&path).map_err(|source| GatewayError::File { path: path.clone(), source })?;
-        toml::from_str(&text).map_err(|source| GatewayError::Settings { path, source })
+    /// Where it tells of its health.
+    pub(super) fn loopback_address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.loopback)
     }
 }

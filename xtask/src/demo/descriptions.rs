@@ -96,5 +96,8 @@ fn the_demo_hands_over_no_sensitive_dataset() {
     let lent = description(&files[super::plot::LENT]);
     assert!(lent.level == Level::QuasiSensitive && !lent.agreement_required);
     assert!(lent.purposes.iter().any(|purpose| purpose.as_str() == super::plot::PURPOSE));
+    let agreed = description(&files[super::plot::AGREED]);
+    assert!(agreed.level == Level::QuasiSensitive && agreed.agreement_required);
+    assert!(agreed.purposes.iter().any(|purpose| purpose.as_str() == super::plot::AGREED_PURPOSE));
     assert_eq!(description(&files[super::plot::PUBLIC]).level, Level::Public);
 }

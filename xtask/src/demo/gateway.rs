@@ -3,13 +3,17 @@
 use std::{
     fs::{self, File},
     io,
-    path::{Path, PathBuf},
+    os::unix::process::CommandExt as _,
+    path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use super::cast::Cast;
+use super::{
+    cast::Cast,
+    interrupt::{self, Interrupt},
+};
 use crate::process;
 
 /// A gateway that runs.
@@ -17,6 +21,7 @@ use crate::process;
 pub(crate) struct Gateway {
     child: Child,
     log: PathBuf,
+    interrupt: Interrupt,
 }
 
 /// Why it does not run.
@@ -28,52 +33,44 @@ pub(crate) enum GatewayError {
     /// It ended.
     #[error("the gateway ended ({status}); the end of its log:\n{log}")]
     Ended { status: ExitStatus, log: String },
-    /// It is not ready in time.
-    #[error("the gateway was not ready within {} seconds; the end of its log:\n{log}", PATIENCE.as_secs())]
-    NotReady { log: String },
-    /// A file of it is unreadable.
-    #[error("`{path}` cannot be read")]
-    File {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    /// A file of it makes no sense.
-    #[error("`{path}` cannot be understood")]
-    Settings {
-        path: PathBuf,
-        #[source]
-        source: toml::de::Error,
-    },
-    /// The loopback listener has no address.
-    #[error("`{path}` has no `listen.loopback.address`")]
-    NoLoopback { path: PathBuf },
+    /// It is not ready in time, or not gone in time.
+    #[error("the gateway was not {what} within {} seconds; the end of its log:\n{log}", PATIENCE.as_secs())]
+    Late { what: &'static str, log: String },
 }
 
-const PATIENCE: Duration = Duration::from_secs(20);
+/// More than the gateway's own time to drain.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Gateway {
     /// Starts it and waits until it says that it is ready.
     pub(super) fn start(cast: &Cast, command: &mut Command) -> Result<(Self, Duration), GatewayError> {
-        let ready = format!("http://{}/ready", loopback(&cast.data().join("octroi.toml"))?);
+        let ready = format!("{}/ready", cast.loopback_address());
         let log = cast.desk("serve.log");
-        let file = File::create(&log).map_err(|source| GatewayError::File { path: log.clone(), source })?;
+        let file = File::create(&log).map_err(GatewayError::Start)?;
         let errors = file.try_clone().map_err(GatewayError::Start)?;
+        // A group of its own: Ctrl-C reaches it through us, once.
+        command.stdin(Stdio::null()).stdout(file).stderr(errors).process_group(0);
         let begun = Instant::now();
-        let child = command.stdin(Stdio::null()).stdout(file).stderr(errors).spawn().map_err(GatewayError::Start)?;
-        let mut gateway = Self { child, log };
+        let child = command.spawn().map_err(GatewayError::Start)?;
+        let interrupt = Interrupt::stops(child.id()).map_err(GatewayError::Start)?;
+        let mut gateway = Self { child, log, interrupt };
         loop {
-            if let Some(status) = gateway.child.try_wait().map_err(GatewayError::Start)? {
+            if let Some(status) = gateway.ended()? {
                 return Err(GatewayError::Ended { status, log: gateway.end_of_log() });
             }
-            if process::succeeds(Command::new("curl").args(["--silent", "--fail", "--max-time", "1"]).arg(&ready)) {
+            if process::succeeds(Command::new("curl").args(["-sf", "--max-time", "1"]).arg(&ready)) {
                 return Ok((gateway, begun.elapsed()));
             }
             if begun.elapsed() > PATIENCE {
-                return Err(GatewayError::NotReady { log: gateway.end_of_log() });
+                return Err(GatewayError::Late { what: "ready", log: gateway.end_of_log() });
             }
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Whether someone wants the demo to end.
+    pub(super) fn interrupt(&self) -> Interrupt {
+        self.interrupt.clone()
     }
 
     /// Until someone stops it.
@@ -84,16 +81,20 @@ impl Gateway {
 
     /// As a service manager would: SIGTERM, and time to drain.
     pub(super) fn stop(mut self) -> Result<(), GatewayError> {
-        process::succeeds(Command::new("kill").args(["-TERM", &self.child.id().to_string()]));
+        interrupt::terminate(self.child.id());
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            match self.child.try_wait().map_err(GatewayError::Start)? {
+            match self.ended()? {
                 Some(status) if status.success() => return Ok(()),
                 Some(status) => return Err(GatewayError::Ended { status, log: self.end_of_log() }),
                 None => thread::sleep(Duration::from_millis(50)),
             }
         }
-        Err(GatewayError::NotReady { log: self.end_of_log() })
+        Err(GatewayError::Late { what: "gone", log: self.end_of_log() })
+    }
+
+    fn ended(&mut self) -> Result<Option<ExitStatus>, GatewayError> {
+        self.child.try_wait().map_err(GatewayError::Start)
     }
 
     fn end_of_log(&self) -> String {
@@ -104,23 +105,13 @@ impl Gateway {
 }
 
 impl Drop for Gateway {
-    /// Nothing of the demo outlives it.
+    /// Nothing of the demo outlives it; the key process ends by itself when the gateway does.
     fn drop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
-            // SIGTERM first: killed outright, it could not stop the processes it started.
-            process::succeeds(Command::new("kill").args(["-TERM", &self.child.id().to_string()]));
+            interrupt::terminate(self.child.id());
             thread::sleep(Duration::from_secs(1));
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
     }
-}
-
-/// The address at which it tells of its health.
-fn loopback(settings: &Path) -> Result<String, GatewayError> {
-    let path = || settings.to_path_buf();
-    let text = fs::read_to_string(settings).map_err(|source| GatewayError::File { path: path(), source })?;
-    let table: toml::Table = toml::from_str(&text).map_err(|source| GatewayError::Settings { path: path(), source })?;
-    let address = table.get("listen").and_then(|listen| listen.get("loopback")?.get("address")?.as_str());
-    address.map(str::to_owned).ok_or_else(|| GatewayError::NoLoopback { path: path() })
 }

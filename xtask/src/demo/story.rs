@@ -1,10 +1,10 @@
-//! Tells the demo: each step says what is asked and by whom, shows the command, runs it, shows what came back, and
-//! is wrong if that is not what the story needs.
+//! Tells the demo: each step says what is asked, shows by whom and with which command, runs it, shows what came back,
+//! and is wrong if that is not what the story needs.
 
 use std::{
     io,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 use crate::process;
@@ -26,8 +26,8 @@ pub(crate) enum StoryError {
     #[error("step {step} should have been refused")]
     Allowed { step: usize },
     /// The answer lacks what a later step needs.
-    #[error("step {step}: the answer has no `{field}`")]
-    Answer { step: usize, field: String },
+    #[error("step {step}: the answer has nothing after `{word}`")]
+    Answer { step: usize, word: String },
 }
 
 /// The demo as it is told.
@@ -39,12 +39,19 @@ pub(super) struct Story {
 
 /// A step about to be taken.
 #[derive(Debug)]
-#[must_use = "a step is taken by `run`, `refused` or `finds_nothing`"]
+#[must_use = "a step is taken by `run`, `refused`, `finds_nothing`, `does` or `each`"]
 pub(super) struct Step<'s> {
     story: &'s mut Story,
+    who: &'s str,
     asked: &'s str,
-    by: &'s str,
-    lines: usize,
+    shown: Shown,
+}
+
+/// How much of an answer is shown.
+#[derive(Debug, Clone, Copy)]
+enum Shown {
+    First(usize),
+    Last(usize),
 }
 
 /// What came back.
@@ -57,7 +64,6 @@ pub(super) struct Answer {
 impl Story {
     /// `folder` is shown as `$DEMO`.
     pub(super) fn new(folder: &Path) -> Self {
-        println!("\nIn what follows DEMO={}", folder.display());
         Self { folder: folder.to_path_buf(), steps: 0 }
     }
 
@@ -68,12 +74,12 @@ impl Story {
 
     /// A remark between steps.
     pub(super) fn remark(&self, text: &str) {
-        println!("     {text}");
+        println!("{INDENT}{}", self.shorten(text));
     }
 
-    /// The next step: what is asked.
-    pub(super) fn step<'s>(&'s mut self, asked: &'s str) -> Step<'s> {
-        Step { story: self, asked, by: "anyone", lines: 6 }
+    /// The next step: by whom, and what is asked.
+    pub(super) fn step<'s>(&'s mut self, who: &'s str, asked: &'s str) -> Step<'s> {
+        Step { story: self, who, asked, shown: Shown::First(6) }
     }
 
     /// Steps taken.
@@ -81,22 +87,31 @@ impl Story {
         self.steps
     }
 
-    /// A step's heading.
-    fn introduce(&mut self, asked: &str, by: &str, command: &Command) -> usize {
+    fn introduce(&mut self, who: &str, asked: &str, command: &str) -> usize {
         self.steps += 1;
         println!("\n{:>3}. {asked}", self.steps);
-        println!("     by {by}");
-        println!("     $ {}", self.shorten(&process::name(command)));
+        for line in wrapped(&format!("{who}$ {}", self.shorten(command))) {
+            println!("{INDENT}{line}");
+        }
         self.steps
     }
 
-    fn show(&self, text: &str, lines: usize) {
-        let all: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-        for line in all.iter().take(lines) {
-            println!("     | {}", clip(&self.shorten(line)));
-        }
-        if all.len() > lines {
-            println!("     | ... and {} lines more", all.len() - lines);
+    fn show(&self, text: &str, shown: Shown) {
+        let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+        let (Shown::First(most) | Shown::Last(most)) = shown;
+        let hidden = lines.len().saturating_sub(most);
+        let tell = || println!("{INDENT}| ... {hidden} lines more");
+        let say = |line: &&str| println!("{INDENT}| {}", clip(&self.shorten(line)));
+        match shown {
+            _ if hidden == 0 => lines.iter().for_each(say),
+            Shown::First(_) => {
+                lines.iter().take(most).for_each(say);
+                tell();
+            }
+            Shown::Last(_) => {
+                tell();
+                lines.iter().skip(hidden).for_each(say);
+            }
         }
     }
 
@@ -106,74 +121,94 @@ impl Story {
 }
 
 impl<'s> Step<'s> {
-    /// Who asks; anyone, unless said.
-    pub(super) fn by(self, by: &'s str) -> Self {
-        Self { by, ..self }
+    /// Shows so many lines of the answer, the first ones.
+    pub(super) fn shows(self, lines: usize) -> Self {
+        Self { shown: Shown::First(lines), ..self }
     }
 
-    /// How many lines of the answer are shown.
-    pub(super) fn shows(self, lines: usize) -> Self {
-        Self { lines, ..self }
+    /// Shows so many lines of the answer, the last ones.
+    pub(super) fn ends(self, lines: usize) -> Self {
+        Self { shown: Shown::Last(lines), ..self }
     }
 
     /// Asks, and must be answered.
-    pub(super) fn run(self, mut command: Command) -> Result<Answer, StoryError> {
-        let (answer, allowed) = self.ask(&mut command)?;
+    pub(super) fn run(self, command: Command) -> Result<Answer, StoryError> {
+        let (answer, allowed) = self.ask(command)?;
         if allowed { Ok(answer) } else { Err(StoryError::Refused { step: answer.step }) }
     }
 
     /// Asks, and must be refused.
-    pub(super) fn refused(self, mut command: Command) -> Result<(), StoryError> {
-        let (answer, allowed) = self.ask(&mut command)?;
+    pub(super) fn refused(self, command: Command) -> Result<(), StoryError> {
+        let (answer, allowed) = self.ask(command)?;
         if allowed {
             return Err(StoryError::Allowed { step: answer.step });
         }
-        println!("     refused, as it must be");
+        println!("{INDENT}refused, as it must be");
         Ok(())
     }
 
     /// Searches, and must find nothing.
-    pub(super) fn finds_nothing(self, mut command: Command) -> Result<(), StoryError> {
-        let (answer, found) = self.ask(&mut command)?;
+    pub(super) fn finds_nothing(self, command: Command) -> Result<(), StoryError> {
+        let (answer, found) = self.ask(command)?;
         if found {
             return Err(StoryError::Allowed { step: answer.step });
         }
-        println!("     | (nothing)");
+        println!("{INDENT}| (nothing)");
         Ok(())
     }
 
-    /// Does something that is not a command of its own, under the heading of one.
+    /// Does something that is more than a command, under the heading of one.
     pub(super) fn does<T, E>(
         self,
         command: &mut Command,
         work: impl FnOnce(&mut Command) -> Result<(T, String), E>,
     ) -> Result<T, E> {
-        self.story.introduce(self.asked, self.by, command);
+        self.story.introduce(self.who, self.asked, &process::name(command));
         let (value, said) = work(command)?;
-        self.story.show(&said, self.lines);
+        self.story.show(&said, self.shown);
         Ok(value)
     }
 
-    fn ask(self, command: &mut Command) -> Result<(Answer, bool), StoryError> {
-        let step = self.story.introduce(self.asked, self.by, command);
-        let output = command.stdin(Stdio::null()).output().map_err(|source| StoryError::Start { step, source })?;
+    /// Does the same for each: `pattern` is shown once, then a line for each item when its commands have succeeded.
+    pub(super) fn each(
+        self,
+        pattern: &str,
+        items: impl IntoIterator<Item = (String, Vec<Command>)>,
+    ) -> Result<(), StoryError> {
+        let step = self.story.introduce(self.who, self.asked, pattern);
+        for (said, commands) in items {
+            for command in commands {
+                let output = output(command, step)?;
+                if !output.status.success() {
+                    self.story.show(&String::from_utf8_lossy(&output.stderr), self.shown);
+                    return Err(StoryError::Refused { step });
+                }
+            }
+            println!("{INDENT}| {}", clip(&said));
+        }
+        Ok(())
+    }
+
+    fn ask(self, command: Command) -> Result<(Answer, bool), StoryError> {
+        let step = self.story.introduce(self.who, self.asked, &process::name(&command));
+        let output = output(command, step)?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        self.story.show(&text, self.lines);
-        self.story.show(&String::from_utf8_lossy(&output.stderr), self.lines);
+        self.story.show(&text, self.shown);
+        self.story.show(&String::from_utf8_lossy(&output.stderr), self.shown);
         Ok((Answer { step, text }, output.status.success()))
     }
 }
 
 impl Answer {
-    /// A field of an answer in JSON, as text.
-    pub(super) fn field(&self, field: &str) -> Result<String, StoryError> {
-        let value: Option<serde_json::Value> = serde_json::from_str(&self.text).ok();
-        let text = value.as_ref().and_then(|value| {
-            let value = value.get(field)?;
-            value.as_str().map(str::to_owned).or_else(|| value.as_u64().map(|number| number.to_string()))
-        });
-        text.ok_or_else(|| StoryError::Answer { step: self.step, field: field.to_owned() })
+    /// The word that follows the first `word` of the answer.
+    pub(super) fn after(&self, word: &str) -> Result<String, StoryError> {
+        let found = self.text.split_whitespace().skip_while(|it| *it != word).nth(1);
+        found.map(str::to_owned).ok_or_else(|| StoryError::Answer { step: self.step, word: word.to_owned() })
     }
+}
+
+fn output(mut command: Command, step: usize) -> Result<Output, StoryError> {
+    command.stdin(Stdio::null()).output().map_err(|source| StoryError::Start { step, source })
 }
 
 /// At most a terminal's line.
@@ -184,7 +219,28 @@ fn clip(line: &str) -> String {
     line.chars().take(WIDTH - 1).chain(['…']).collect()
 }
 
-const WIDTH: usize = 110;
+/// A command over several lines, as a shell would take it, where one is too long.
+fn wrapped(command: &str) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in command.split(' ') {
+        match lines.last_mut() {
+            // Inside quotes a line cannot be broken.
+            Some(line) if line.chars().count() + word.chars().count() + 3 <= WIDTH || line.matches('\'').count() % 2 == 1 => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            Some(line) => {
+                line.push_str(" \\");
+                lines.push(format!("  {word}"));
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+const INDENT: &str = "     ";
+const WIDTH: usize = 105;
 
 #[cfg(test)]
 mod tests {
@@ -199,17 +255,37 @@ mod tests {
     #[test]
     fn a_step_holds_the_answer_to_the_story() {
         let mut story = Story::new(Path::new("/tmp/demo"));
-        let answer = story.step("echo").by("claire").run(shell(r#"echo '{"id": "a1", "n": 3}'"#)).unwrap();
-        assert_eq!((answer.field("id").unwrap(), answer.field("n").unwrap()), ("a1".to_owned(), "3".to_owned()));
-        assert_eq!(answer.field("other").unwrap_err().to_string(), "step 1: the answer has no `other`");
-        assert!(story.step("no").refused(shell("exit 1")).is_ok());
-        assert!(matches!(story.step("no").refused(shell("exit 0")), Err(StoryError::Allowed { step: 3 })));
-        assert!(matches!(story.step("yes").run(shell("exit 2")), Err(StoryError::Refused { step: 4 })));
+        let answer = story.step("claire", "echo").run(shell("echo grant a1 until")).unwrap();
+        assert_eq!(answer.after("grant").unwrap(), "a1");
+        assert_eq!(answer.after("until").unwrap_err().to_string(), "step 1: the answer has nothing after `until`");
+        assert!(story.step("claire", "no").refused(shell("exit 1")).is_ok());
+        assert!(matches!(story.step("claire", "no").refused(shell("exit 0")), Err(StoryError::Allowed { step: 3 })));
+        assert!(matches!(story.step("claire", "yes").run(shell("exit 2")), Err(StoryError::Refused { step: 4 })));
         assert_eq!(story.steps(), 4);
+    }
+
+    #[test]
+    fn one_failure_among_many_is_a_failure() {
+        let mut story = Story::new(Path::new("/tmp/demo"));
+        let all = |last: &str| vec![("one".to_owned(), vec![shell("true")]), ("two".to_owned(), vec![shell(last)])];
+        assert!(story.step("claire", "all").each("sh FILE", all("true")).is_ok());
+        assert!(matches!(
+            story.step("claire", "all").each("sh FILE", all("false")),
+            Err(StoryError::Refused { step: 2 })
+        ));
     }
 
     #[test]
     fn long_lines_are_clipped_between_characters() {
         assert_eq!(clip(&"é".repeat(500)).chars().count(), WIDTH);
+    }
+
+    #[test]
+    fn long_commands_go_on_in_the_next_line() {
+        assert_eq!(wrapped("claire$ octroi whoami"), ["claire$ octroi whoami"]);
+        let long = format!("claire$ octroi {}", "--flag value ".repeat(12).trim());
+        let lines = wrapped(&long);
+        assert!(lines.len() > 1 && lines.iter().all(|line| line.chars().count() <= WIDTH), "{lines:?}");
+        assert_eq!(lines.join("\n").replace(" \\\n ", ""), long);
     }
 }

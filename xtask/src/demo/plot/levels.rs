@@ -1,0 +1,63 @@
+//! The sensitive way, as far as it is built, and what raising a level does.
+
+use super::{Scene, open};
+use crate::demo::{DemoError, story::Story};
+
+/// Known to everyone, taken by nobody.
+const KNOWN: &str = "electricite-menages";
+/// Known to its steward and to auditors.
+const HIDDEN: &str = "personnes";
+
+/// Described, never handed out.
+pub(super) fn sensitive(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
+    let cast = scene.cast;
+    story.chapter("The sensitive way: known as widely as its steward chose, taken by nobody");
+    let describe = [KNOWN, HIDDEN].map(|id| {
+        let words = [vec!["dataset", "register"], vec!["dataset", "publish", id]];
+        let description = scene.description(id);
+        let [register, publish] = words.map(|mut words| {
+            if words.len() == 2 {
+                words.push(&description);
+            }
+            cast.octroi("claire", &words)
+        });
+        (format!("{id}, published"), vec![register, publish])
+    });
+    story
+        .step("claire", "Describe the households' electricity, and the persons of the travel survey")
+        .each("octroi dataset register ID.toml && octroi dataset publish ID", describe)?;
+    let page = |id: &str| cast.curl(&["-o", "/dev/null", "-w", "%{http_code}\\n"], &format!("/dataset/{id}"));
+    story.step("citizen", "The electricity's page: its steward made the description public").run(page(KNOWN))?;
+    story.step("citizen", "The persons' page: hidden looks exactly like absent").refused(page(HIDDEN))?;
+    if let Some(file) = scene.files(KNOWN).next() {
+        let put = ["object", "put", KNOWN, &file.path.display().to_string()];
+        story
+            .step("claire", "Store the electricity's file: queries that may ask it are not built yet")
+            .refused(cast.octroi("claire", &put))?;
+    }
+    story
+        .step("voltaic", "Ask to borrow it")
+        .refused(cast.octroi("voltaic", &["request", "make", KNOWN, "--purpose", "statistical research"]))?;
+    Ok(())
+}
+
+/// A public dataset that should not have been.
+pub(super) fn raised(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
+    let cast = scene.cast;
+    story.chapter("A level is raised at once, and lowered by no call");
+    let Some(file) = scene.files(open::PUBLIC).next() else { return Ok(()) };
+    let link = || cast.curl(&["-o", "/dev/null", "-w", "%{http_code}\\n"], &open::link(open::PUBLIC, &file.name()));
+    story.step("citizen", "The counters' file, once more").run(link())?;
+    let raise = |level: &str| {
+        cast.octroi("claire", &["dataset", "raise", open::PUBLIC, level, "--reason", "one counter sees one household"])
+    };
+    story.step("claire", "A counter in a cul-de-sac tells who leaves when: raise the level").run(raise("sensitive"))?;
+    story.step("citizen", "The same link").refused(link())?;
+    let mut search = cast.curl(&["-o", &cast.desk("catalog.ttl").display().to_string()], "/catalog.ttl");
+    crate::process::run(&mut search)?;
+    let mut grep = std::process::Command::new("grep");
+    grep.args(["--count", open::PUBLIC]).arg(cast.desk("catalog.ttl"));
+    story.step("citizen", "Does the catalogue, fetched anew, still name them?").finds_nothing(grep)?;
+    story.step("claire", "Lower it again").refused(raise("public"))?;
+    Ok(())
+}
