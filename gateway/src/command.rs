@@ -13,6 +13,7 @@ mod dataset;
 mod error;
 mod evidence;
 mod grant;
+mod identity;
 pub mod init;
 mod keys;
 mod object;
@@ -72,6 +73,8 @@ enum Command {
     Client(Client),
     /// Check offline that exported evidence is in the log
     Verify(verify::Args),
+    /// Make a key and a certificate request of one's own
+    Identity(identity::Args),
     /// The register's index, offline
     #[command(subcommand)]
     Registry(registry::Command),
@@ -127,6 +130,7 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Init(args) => init::run(&args, output),
         Command::Serve(args) => Ok(crate::serve::run(&args.config, Arc::new(SystemClock), crate::gateway::assemble)?),
         Command::Keys(args) => keys::run(&args),
+        Command::Identity(args) => identity::run(&args, output),
         Command::Verify(args) => verify::run(&args, common.profile.as_deref(), output),
         Command::Registry(command) => registry::run(&command, output),
         Command::Client(command) => {

@@ -164,6 +164,8 @@ pub struct Limits {
     pub header_bytes: Bytes<8192, 65_536>,
     /// A request's body where the call does not stream.
     pub body_bytes: Bytes<1024, 16_777_216>,
+    /// All such bodies together, while their calls are answered.
+    pub bodies_bytes: Bytes<1_048_576, 17_179_869_184>,
     /// Requests at once on one HTTP/2 connection.
     pub concurrent_streams: Count<1, 1000>,
     /// From a request, or the last piece of its body, to the head of its answer.
@@ -187,6 +189,7 @@ impl Default for Limits {
         Self {
             header_bytes: const { Bytes::of(16_384) },
             body_bytes: const { Bytes::of(1_048_576) },
+            bodies_bytes: const { Bytes::of(67_108_864) },
             concurrent_streams: const { Count::of(64) },
             request_seconds: const { Seconds::of(30) },
             idle_seconds: const { Seconds::of(60) },

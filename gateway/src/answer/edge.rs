@@ -32,6 +32,7 @@ impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
         let (status, code) = match error {
             BodyError::TooLarge { .. } => (StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted),
+            BodyError::Crowded => (StatusCode::SERVICE_UNAVAILABLE, Code::ResourceExhausted),
             BodyError::TooSlow => (StatusCode::REQUEST_TIMEOUT, Code::DeadlineExceeded),
         };
         Self::new(status, code, error.to_string())

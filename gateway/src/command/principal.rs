@@ -3,13 +3,17 @@
 use std::{fs, path::{Path, PathBuf}};
 
 use clap::Subcommand;
-use octroi_proto::{Role, to_json, wire::v1};
-use rcgen::{CertificateParams, KeyPair};
+use octroi_proto::{
+    Role, to_json,
+    wire::v1::{self, add_principal_request::Credential},
+};
+use rcgen::KeyPair;
 use zeroize::Zeroizing;
 
 use super::{
     CommandError, Connection, Output,
     connect::{PAGE, every},
+    identity,
     profile::{Profile, ProfileCredential},
 };
 use crate::secret_file;
@@ -19,6 +23,7 @@ use crate::secret_file;
 pub(crate) enum Command {
     /// Add a principal, with a certificate or bound to a subject of an OIDC issuer
     #[command(after_help = "Examples:\n  octroi principal add voltaic --org voltaic-sas --role vendor --out voltaic\n  \
+        octroi principal add voltaic --org voltaic-sas --role vendor --request voltaic.csr --out voltaic\n  \
         octroi principal add jeanne --org universite --role researcher --oidc https://idp.example 8f14e45f")]
     Add {
         /// Its name: 3-63 of a-z, 0-9 and -
@@ -32,6 +37,9 @@ pub(crate) enum Command {
         /// Bind it to a subject of a configured OIDC issuer instead of a certificate
         #[arg(long, num_args = 2, value_names = ["ISSUER", "SUBJECT"])]
         oidc: Option<Vec<String>>,
+        /// Certify this request (PKCS#10, PEM) of the principal's own making, so that nobody else ever holds its key
+        #[arg(long, value_name = "FILE", conflicts_with = "oidc")]
+        request: Option<PathBuf>,
         /// Where to write its profile (and certificate and key); must not exist yet
         #[arg(long, value_name = "DIR", required_unless_present = "oidc")]
         out: Option<PathBuf>,
@@ -56,7 +64,11 @@ pub(crate) enum Command {
 pub(crate) async fn run(command: Command, connection: &Connection, output: Output) -> Result<(), CommandError> {
     let mut principals = connection.principals();
     match command {
-        Command::Add { name, org, role, oidc, out } => add(name, org, role, oidc, out, connection, output).await,
+        Command::Add { name, org, role, oidc, request, out } => {
+            let proof = Proof::of(oidc, request.as_deref())?;
+            let who = v1::AddPrincipalRequest { name, organisation: org, role: role.to_wire().into(), credential: None };
+            add(who, proof, out.as_deref(), connection, output).await
+        }
         Command::Approve { name } => {
             let principal = principals.approve(v1::ApprovePrincipalRequest { name }).await?.into_inner();
             output.done(&principal, standing(&principal));
@@ -71,25 +83,58 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
     }
 }
 
+/// How the new principal will prove who it is.
+enum Proof {
+    /// By a key made here, for it.
+    Made(KeyPair),
+    /// By a key of its own, which certified this request (DER).
+    Own(Vec<u8>),
+    /// By tokens.
+    Oidc(v1::OidcSubject),
+}
+
+impl Proof {
+    fn of(oidc: Option<Vec<String>>, request: Option<&Path>) -> Result<Self, CommandError> {
+        match (oidc.as_deref(), request) {
+            (Some([issuer, subject]), _) => {
+                Ok(Self::Oidc(v1::OidcSubject { issuer: issuer.clone(), subject: subject.clone() }))
+            }
+            (_, Some(path)) => identity::read_request(path).map(Self::Own),
+            _ => KeyPair::generate().map(Self::Made).map_err(|error| CommandError::Tls(error.into())),
+        }
+    }
+
+    fn credential(&self) -> Result<Credential, CommandError> {
+        match self {
+            Self::Made(key) => identity::certificate_request(key).map(|it| Credential::CertificateRequest(it.der().to_vec())),
+            Self::Own(request) => Ok(Credential::CertificateRequest(request.clone())),
+            Self::Oidc(subject) => Ok(Credential::Oidc(subject.clone())),
+        }
+    }
+}
+
 async fn add(
-    name: String,
-    organisation: String,
-    role: Role,
-    oidc: Option<Vec<String>>,
-    out: Option<PathBuf>,
+    who: v1::AddPrincipalRequest,
+    proof: Proof,
+    out: Option<&Path>,
     connection: &Connection,
     output: Output,
 ) -> Result<(), CommandError> {
     // The folder first: an identity that cannot be written down must not be issued.
-    if let Some(out) = &out {
-        create_folder(out)?;
+    if let Some(out) = out {
+        identity::create_folder(out)?;
     }
-    let added = issue(name, organisation, role, oidc, out.as_deref(), connection).await;
-    if let (Err(_), Some(out)) = (&added, &out) {
-        // Empty still unless the identity was issued, so nothing of value can go.
+    let request = v1::AddPrincipalRequest { credential: Some(proof.credential()?), ..who };
+    let added = connection.principals().add(request).await;
+    if let (Err(_), Some(out)) = (&added, out) {
+        // Empty still, so nothing of value can go.
         let _ = fs::remove_dir(out);
     }
-    let principal = added?;
+    let answer = added?.into_inner();
+    if let Some(out) = out {
+        write_identity(out, &proof, &answer.certificate_chain, connection.profile())?;
+    }
+    let principal = answer.principal.ok_or(CommandError::Nonsense)?;
     output.done(&principal, standing(&principal));
     if let Some(out) = out {
         output.say(format!("profile: {}", out.join("profile.toml").display()));
@@ -97,62 +142,21 @@ async fn add(
     Ok(())
 }
 
-async fn issue(
-    name: String,
-    organisation: String,
-    role: Role,
-    oidc: Option<Vec<String>>,
-    out: Option<&Path>,
-    connection: &Connection,
-) -> Result<v1::Principal, CommandError> {
-    use v1::add_principal_request::Credential;
-
-    let key = KeyPair::generate().map_err(|error| CommandError::Tls(error.into()))?;
-    let credential = match oidc {
-        Some(words) => {
-            let mut words = words.into_iter();
-            let (issuer, subject) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-            Credential::Oidc(v1::OidcSubject { issuer, subject })
-        }
-        None => Credential::CertificateRequest(certificate_request(&key)?),
-    };
-    let bound = matches!(credential, Credential::Oidc(_));
-    let request = v1::AddPrincipalRequest { name, organisation, role: role.to_wire().into(), credential: Some(credential) };
-    let answer = connection.principals().add(request).await?.into_inner();
-    if let Some(out) = out {
-        write_identity(out, (!bound).then_some((&key, answer.certificate_chain.as_str())), connection.profile())?;
-    }
-    answer.principal.ok_or(CommandError::Nonsense)
-}
-
-fn certificate_request(key: &KeyPair) -> Result<Vec<u8>, CommandError> {
-    let params = CertificateParams::new(Vec::new()).map_err(|error| CommandError::Tls(error.into()))?;
-    let request = params.serialize_request(key).map_err(|error| CommandError::Tls(error.into()))?;
-    Ok(request.der().to_vec())
-}
-
-fn create_folder(path: &Path) -> Result<(), CommandError> {
-    let refused = |source| CommandError::File { doing: "create the folder", path: path.to_owned(), source };
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent).map_err(refused)?;
-    }
-    fs::create_dir(path).map_err(refused)
-}
-
-fn write_identity(out: &Path, identity: Option<(&KeyPair, &str)>, via: &Profile) -> Result<(), CommandError> {
+fn write_identity(out: &Path, proof: &Proof, chain: &str, via: &Profile) -> Result<(), CommandError> {
     let ca = out.join("ca.pem");
     fs::copy(&via.ca, &ca).map_err(|source| CommandError::File { doing: "write", path: ca.clone(), source })?;
-    let credential = match identity {
-        Some((key, chain)) => {
-            let (certificate_path, key_path) = (out.join("certificate.pem"), out.join("key.pem"));
-            fs::write(&certificate_path, chain)
-                .map_err(|source| CommandError::File { doing: "write", path: certificate_path, source })?;
-            let key = Zeroizing::new(key.serialize_pem());
-            secret_file::create(&key_path, key.as_bytes())?;
+    let credential = match proof {
+        Proof::Oidc(_) => ProfileCredential::TokenFile("token".into()),
+        Proof::Made(_) | Proof::Own(_) => {
+            let path = out.join("certificate.pem");
+            fs::write(&path, chain).map_err(|source| CommandError::File { doing: "write", path, source })?;
+            // Whoever made the key puts it there.
             ProfileCredential::Certificate { certificate: "certificate.pem".into(), key: "key.pem".into() }
         }
-        None => ProfileCredential::TokenFile("token".into()),
     };
+    if let Proof::Made(key) = proof {
+        secret_file::create(&out.join("key.pem"), Zeroizing::new(key.serialize_pem()).as_bytes())?;
+    }
     let profile = Profile { ca: "ca.pem".into(), credential, ..via.clone() };
     profile.save(&out.join("profile.toml"))?;
     Ok(())

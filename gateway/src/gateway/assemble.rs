@@ -42,7 +42,7 @@ pub async fn assemble(foundation: Foundation) -> Result<House, AssembleError> {
     let gateway = Gateway::new(Stations { settings, site, registry: registry.clone(), gate, objects, keys });
     // Authentication is outermost: whatever answers, it has been passed.
     let guard = AuthenticateLayer::new(authenticator);
-    let services = grpc::routes(&gateway, small).await?;
+    let services = grpc::routes(&gateway, small.clone()).await?;
     Ok(House {
         public: https::public(&gateway).layer(middleware::from_fn(everyone)),
         api: https::api(&gateway, small, services).layer(guard),

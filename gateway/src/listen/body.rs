@@ -14,12 +14,15 @@ use std::{
 };
 
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::future::BoxFuture;
 use http::{HeaderValue, Request, Response, header};
 use http_body::{Body as HttpBody, Frame, SizeHint};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use tokio::time::{Instant, Sleep};
+use http_body_util::BodyExt as _;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, Sleep},
+};
 use tower::{Layer, Service};
 
 use crate::{
@@ -41,6 +44,9 @@ pub enum BodyError {
         /// The most bytes.
         most: usize,
     },
+    /// All callers together send more at once than is taken in.
+    #[error("the gateway is taking in as many bodies as it may: try again in a moment")]
+    Crowded,
     /// It was not whole in time.
     #[error("the request's body did not arrive whole in time: send it again")]
     TooSlow,
@@ -115,24 +121,29 @@ where
 
 /// For the routes of calls that do not stream: takes in the whole body, of at most `limits.body_bytes` and within
 /// `limits.request_seconds`, before the call begins.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct SmallBodyLayer {
     bytes: usize,
     time: Duration,
+    /// Room for all bodies together, in KiB; a body keeps its share until its call is answered.
+    room: Arc<Semaphore>,
 }
 
 impl SmallBodyLayer {
     /// With these limits.
     pub fn new(limits: &Limits) -> Self {
-        Self { bytes: limits.body_bytes.as_usize(), time: limits.request_seconds.get() }
+        let room = Arc::new(Semaphore::new(limits.bodies_bytes.as_usize() / KIB));
+        Self { bytes: limits.body_bytes.as_usize(), time: limits.request_seconds.get(), room }
     }
 }
+
+const KIB: usize = 1024;
 
 impl<S> Layer<S> for SmallBodyLayer {
     type Service = SmallBody<S>;
 
     fn layer(&self, inner: S) -> SmallBody<S> {
-        SmallBody { limits: *self, inner }
+        SmallBody { limits: self.clone(), inner }
     }
 }
 
@@ -160,11 +171,11 @@ where
         // The clone takes the place of the service that was made ready.
         let fresh = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, fresh);
-        let limits = self.limits;
+        let limits = self.limits.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             match limits.take_in(parts.headers.get(header::CONTENT_LENGTH), body).await {
-                Ok(body) => inner.call(Request::from_parts(parts, body)).await,
+                Ok((body, _share)) => inner.call(Request::from_parts(parts, body)).await,
                 Err(error) => Ok(Problem::from(error).respond(Protocol::of(&parts.headers))),
             }
         })
@@ -172,19 +183,35 @@ where
 }
 
 impl SmallBodyLayer {
-    async fn take_in(self, announced: Option<&HeaderValue>, body: Body) -> Result<Body, BodyError> {
-        let too_large = BodyError::TooLarge { most: self.bytes };
+    async fn take_in(&self, announced: Option<&HeaderValue>, body: Body) -> Result<(Body, Share), BodyError> {
         let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
         if announced.is_some_and(|length| length > self.bytes as u64) {
-            return Err(too_large);
+            return Err(BodyError::TooLarge { most: self.bytes });
         }
-        match tokio::time::timeout(self.time, Limited::new(body, self.bytes).collect()).await {
-            Ok(Ok(whole)) => Ok(Body::from(whole.to_bytes())),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large),
-            Ok(Err(_)) | Err(_) => Err(BodyError::TooSlow),
+        tokio::time::timeout(self.time, self.collect(body)).await.unwrap_or(Err(BodyError::TooSlow))
+    }
+
+    async fn collect(&self, mut body: Body) -> Result<(Body, Share), BodyError> {
+        let (mut taken, mut share) = (BytesMut::new(), None::<OwnedSemaphorePermit>);
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|_| BodyError::TooSlow)?.into_data() else { continue };
+            if taken.len() + data.len() > self.bytes {
+                return Err(BodyError::TooLarge { most: self.bytes });
+            }
+            let wanted = u32::try_from(data.len().div_ceil(KIB)).unwrap_or(u32::MAX);
+            let more = Arc::clone(&self.room).try_acquire_many_owned(wanted).map_err(|_| BodyError::Crowded)?;
+            match &mut share {
+                Some(share) => share.merge(more),
+                None => share = Some(more),
+            }
+            taken.extend_from_slice(&data);
         }
+        Ok((Body::from(taken.freeze()), share))
     }
 }
+
+/// A body's share of the room for all.
+type Share = Option<OwnedSemaphorePermit>;
 
 #[cfg(test)]
 mod tests {
@@ -193,13 +220,25 @@ mod tests {
     use tower::ServiceExt as _;
 
     fn behind(bytes: usize) -> impl Service<Request<Body>, Response = Response<Body>, Error = Infallible> {
-        SmallBodyLayer { bytes, time: Duration::from_millis(300) }.layer(tower::service_fn(
+        let room = Arc::new(Semaphore::new(8));
+        SmallBodyLayer { bytes, time: Duration::from_millis(300), room }.layer(tower::service_fn(
             |request: Request<Body>| async move { Ok::<_, Infallible>(Response::new(request.into_body())) },
         ))
     }
 
     async fn status(request: Request<Body>) -> StatusCode {
         behind(1024).oneshot(request).await.unwrap().status()
+    }
+
+    #[tokio::test]
+    async fn all_bodies_together_have_room_and_no_more() {
+        let room = Arc::new(Semaphore::new(8));
+        let layer = SmallBodyLayer { bytes: 6 * KIB, time: Duration::from_millis(300), room };
+        let first = layer.take_in(None, Body::from(vec![7; 5 * KIB])).await.unwrap();
+        let second = layer.take_in(None, Body::from(vec![7; 5 * KIB])).await;
+        assert_eq!(second.unwrap_err(), BodyError::Crowded);
+        drop(first);
+        assert!(layer.take_in(None, Body::from(vec![7; 5 * KIB])).await.is_ok());
     }
 
     #[tokio::test]

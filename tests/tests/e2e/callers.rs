@@ -57,6 +57,29 @@ fn roles_that_reach_data_wait_for_a_steward_and_a_second_person() {
 }
 
 #[test]
+fn a_principal_can_keep_its_key_to_itself() {
+    let city = City::start(&[]);
+    city.staff();
+    let (own, issued) = (city.beside("own"), city.beside("issued"));
+    city.plain(&["identity", own.to_str().unwrap()]).expect();
+    let request = own.join("request.pem");
+    let add = ["principal", "add", "audrey", "--org", "cour-des-comptes", "--role", "auditor", "--request",
+        request.to_str().unwrap(), "--out", issued.to_str().unwrap()];
+    city.octroi("operator", &add).expect();
+    assert!(!issued.join("key.pem").exists(), "nobody else ever holds the key");
+    city.octroi("claire", &["principal", "approve", "audrey"]).expect();
+    city.octroi("operator", &["principal", "approve", "audrey"]).expect();
+    std::fs::copy(own.join("key.pem"), issued.join("key.pem")).unwrap();
+    let profile = issued.join("profile.toml");
+    let said = city.plain(&["--profile", profile.to_str().unwrap(), "whoami"]).expect();
+    assert!(said.out.contains("audrey"), "{}", said.out);
+    // A file that is no request is refused here, a request that proves nothing is refused there.
+    let key = own.join("key.pem");
+    let wrong = ["principal", "add", "x-y", "--org", "abc", "--role", "auditor", "--request", key.to_str().unwrap(), "--out", "nowhere"];
+    city.octroi("operator", &wrong).refused("certificate request");
+}
+
+#[test]
 fn an_organisation_goes_as_a_whole() {
     let city = City::start(&[]);
     city.staff();
@@ -137,6 +160,13 @@ fn tokens_of_a_configured_issuer_say_who_calls() {
     // A certificate and a token at once: which of them calls? Neither.
     let token = std::fs::read_to_string(city.beside("tokens/good")).unwrap();
     city.curl_as("claire", &["--header", &format!("Authorization: Bearer {token}"), &city.api("v1/whoami")]).expect(401);
+    // The public listener knows nobody: a good token shows nothing more there, a bad one nothing less.
+    city.dataset("trips", "sensitive", "metadata_visibility = \"members\"");
+    for token in [token.as_str(), "garbage"] {
+        let bearer = format!("Authorization: Bearer {token}");
+        city.curl(&["--header", &bearer, &city.public("dataset/trips")]).expect(404);
+        city.curl(&["--header", &bearer, &city.public("catalog.ttl")]).expect(200);
+    }
     // The issuer changes its keys; the gateway follows.
     std::fs::write(city.beside("tokens/rotate"), "").unwrap();
     wait_until("new keys", Duration::from_secs(10), || city.beside("tokens/rotated").exists());
