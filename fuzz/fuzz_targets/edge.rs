@@ -75,7 +75,8 @@ fn written_range(input: &mut Unstructured<'_>) -> Result<()> {
             return Ok(());
         }
     };
-    let given: Vec<u64> = ByteRange::from_header(&range).resolve(length).map(|range| range.bytes.collect()).unwrap_or_default();
+    let given: Vec<u64> =
+        ByteRange::from_header(&range).resolve(length).map(|range| range.bytes.collect()).unwrap_or_default();
     assert_eq!(given, wanted, "`{range}` of {length}");
     Ok(())
 }

@@ -177,7 +177,7 @@ fn write(path: &Path, bytes: &[u8]) {
 
 const ROOT_FILE: usize = 0;
 const A_DAY: Duration = Duration::from_secs(86_400);
-const NOW: Instant = Instant::UNIX_EPOCH;
+const NOW: Instant = Instant::constant(1_790_000_000, 0);
 const PROFILE: &str = r#"endpoint = "https://data.example.org:8444"
 public = "https://data.example.org:8443"
 ca = "../ca.pem"

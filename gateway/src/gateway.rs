@@ -81,7 +81,9 @@ impl Gateway {
         };
         Err(match error {
             NotCommitted::Denied(denied) => self.refuse(&caller, &denied),
-            NotCommitted::Failed(error @ CommitError::Refused(_)) => self.recorded(&caller, &decided, String::new(), error.into()),
+            NotCommitted::Failed(error @ CommitError::Refused(_)) => {
+                self.recorded(&caller, &decided, String::new(), error.into())
+            }
             NotCommitted::Failed(error) => error.into(),
             NotCommitted::Busy => Refusal::Busy,
         })

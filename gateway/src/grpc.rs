@@ -1,6 +1,11 @@
 //! gRPC: from wire messages to typed requests and back, and nothing else. Decisions are made behind it.
 
-use axum::{Router, extract::{Request, State}, middleware::{self, Next}, response::Response};
+use axum::{
+    Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::Response,
+};
 use octroi_proto::{Violations, wire::DESCRIPTORS};
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
@@ -8,7 +13,12 @@ use tonic::{Status, service::Routes};
 use tonic_reflection::server::{Builder, Error as ReflectionError};
 
 use crate::{
-    answer::{OrInternal as _, Refusal}, authenticate::Caller, authorise, gateway::Gateway, listen::SmallBodyLayer, registry::ReadError,
+    answer::{OrInternal as _, Refusal},
+    authenticate::Caller,
+    authorise,
+    gateway::Gateway,
+    listen::SmallBodyLayer,
+    registry::ReadError,
 };
 
 mod access;
@@ -83,7 +93,10 @@ pub(crate) fn after<T: std::str::FromStr>(token: &str) -> Result<Option<T>, Refu
     if token.is_empty() {
         return Ok(None);
     }
-    token.parse().map(Some).map_err(|_| Refusal::field("page_token", "must be the token of the answer before, unchanged"))
+    token
+        .parse()
+        .map(Some)
+        .map_err(|_| Refusal::field("page_token", "must be the token of the answer before, unchanged"))
 }
 
 /// A page of the items that the caller may see, and the id of its last when there is more. That id is always one

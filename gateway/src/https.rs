@@ -9,14 +9,7 @@ use axum::{
 };
 use http::{HeaderName, HeaderValue, header};
 
-use crate::{
-    answer::Refusal,
-    authenticate::Caller,
-    authorise,
-    catalogue,
-    gateway::Gateway,
-    listen::SmallBodyLayer,
-};
+use crate::{answer::Refusal, authenticate::Caller, authorise, catalogue, gateway::Gateway, listen::SmallBodyLayer};
 
 mod access;
 mod dataset;

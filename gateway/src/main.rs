@@ -3,7 +3,10 @@
 use std::{io::Write as _, process::ExitCode};
 
 use clap::Parser as _;
-use octroi::{answer::Chain, command::{self, Cli}};
+use octroi::{
+    answer::Chain,
+    command::{self, Cli},
+};
 
 fn main() -> ExitCode {
     match command::run(Cli::parse()) {

@@ -21,7 +21,7 @@ mod view;
 mod writer;
 
 use std::{
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -72,9 +72,9 @@ pub struct RegistrySettings {
 }
 
 impl RegistrySettings {
-    /// The settings that a data folder's `state` folder has by default: a checkpoint every ten seconds, counts every
-    /// minute, 4,096 waiting.
-    pub fn in_folder(state: &Path) -> Self {
+    /// The settings that a data folder's `state` folder has by default.
+    #[cfg(test)]
+    pub(crate) fn in_folder(state: &std::path::Path) -> Self {
         Self {
             evidence: state.join("evidence"),
             index: state.join("registry"),
@@ -302,14 +302,6 @@ impl Registry {
     pub async fn started(&self, version: &str, configuration_sha256: [u8; 32]) -> Result<Recorded, RecordError> {
         let started = v1::Started { version: version.to_owned(), configuration_sha256: configuration_sha256.to_vec() };
         self.append(Draft::gateway("Start", Record::Started(started))).await
-    }
-
-    /// Records that stored bytes failed authentication, on behalf of the gateway.
-    ///
-    /// # Errors
-    /// [`RecordError`].
-    pub async fn integrity_failure(&self, failure: v1::IntegrityFailure) -> Result<Recorded, RecordError> {
-        self.append(Draft::gateway("Check", Record::IntegrityFailure(failure))).await
     }
 
     /// Counts a request of someone without a name.

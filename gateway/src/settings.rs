@@ -52,7 +52,7 @@ pub struct Settings {
     pub log: Log,
     /// SHA-256 of the file they were read from, for the evidence of a start.
     #[serde(skip)]
-    pub sha256: [u8; 32],
+    pub(crate) sha256: [u8; 32],
 }
 
 /// `[gateway]`

@@ -16,8 +16,8 @@ pub mod wire;
 
 pub use access::{AccessRequest, Agreement, Grant, GrantAction, RequestState};
 pub use dataset::{ContactPoint, Dataset, DatasetDescription, DatasetState, Impact, Level, Localised, Visibility};
-pub use json::to_json;
 pub use id::{AgreementId, DatasetId, GrantId, OrganisationId, PrincipalName, Purpose, Reason, RequestId};
+pub use json::to_json;
 pub use object::{MediaType, ObjectKey, ObjectVersion, StoredObject};
 pub use principal::{
     Approval, CertificateDigest, Credential, OidcSubject, Organisation, Principal, PrincipalState, Role,

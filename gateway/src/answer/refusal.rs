@@ -87,7 +87,9 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(violations) => violations.fmt(f),
-            Self::Unauthenticated => f.write_str("this needs a client certificate or a token: name a profile that has one"),
+            Self::Unauthenticated => {
+                f.write_str("this needs a client certificate or a token: name a profile that has one")
+            }
             Self::Forbidden => f.write_str("the policy does not allow this: ask the dataset's steward"),
             Self::NotFound => f.write_str("there is no such thing here, or none that you may see: check its name"),
             Self::WrongMethod => f.write_str("this cannot be done here: the `allow` header says what can"),
@@ -96,9 +98,15 @@ impl fmt::Display for Refusal {
             Self::OutOfRange { length } => write!(f, "the range begins at or past the end: there are {length} bytes"),
             Self::TooLarge { setting, limit } => write!(f, "this is over the limit of {limit} (setting `{setting}`)"),
             Self::Busy => f.write_str("the gateway is at its limit: try again in a moment"),
-            Self::DataLoss => f.write_str("what is stored here fails authentication and was withheld: tell the operator"),
-            Self::Unavailable => f.write_str("the gateway cannot write its evidence and does nothing without: tell the operator"),
-            Self::Internal => f.write_str("this failed inside the gateway: try again, and tell the operator if it persists"),
+            Self::DataLoss => {
+                f.write_str("what is stored here fails authentication and was withheld: tell the operator")
+            }
+            Self::Unavailable => {
+                f.write_str("the gateway cannot write its evidence and does nothing without: tell the operator")
+            }
+            Self::Internal => {
+                f.write_str("this failed inside the gateway: try again, and tell the operator if it persists")
+            }
         }
     }
 }
@@ -130,8 +138,9 @@ impl From<Refusal> for Problem {
             Refusal::OutOfRange { length } => problem(StatusCode::RANGE_NOT_SATISFIABLE, Code::OutOfRange)
                 .with_header(header::CONTENT_RANGE, &format!("bytes */{length}")),
             Refusal::TooLarge { .. } => problem(StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted),
-            Refusal::Busy => problem(StatusCode::SERVICE_UNAVAILABLE, Code::ResourceExhausted)
-                .with_header(header::RETRY_AFTER, "1"),
+            Refusal::Busy => {
+                problem(StatusCode::SERVICE_UNAVAILABLE, Code::ResourceExhausted).with_header(header::RETRY_AFTER, "1")
+            }
             Refusal::DataLoss => problem(StatusCode::INTERNAL_SERVER_ERROR, Code::DataLoss),
             Refusal::Unavailable => problem(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
             Refusal::Internal => problem(StatusCode::INTERNAL_SERVER_ERROR, Code::Internal),

@@ -5,10 +5,7 @@ use crate::{
     evidence::ExportError,
     keys::client::CallError,
     object::{FetchError, PutError, RemoveError, StreamError},
-    registry::{
-        Change, ChangeError, CommitError, RecordError,
-        change::RefusalKind,
-    },
+    registry::{Change, ChangeError, CommitError, RecordError, change::RefusalKind},
 };
 
 impl From<ChangeError> for Refusal {
@@ -58,9 +55,11 @@ impl From<PutError> for Refusal {
             PutError::TooLarge { most } => Self::TooLarge { setting: "objects.max_object_bytes", limit: most },
             PutError::Upload(cause) => broken_upload(cause.as_ref()),
             PutError::Busy => Self::Busy,
-            PutError::Keys(_) | PutError::Seal(_) | PutError::Store(_) | PutError::Register(_) | PutError::Unknown(_) => {
-                Self::internal(&error)
-            }
+            PutError::Keys(_)
+            | PutError::Seal(_)
+            | PutError::Store(_)
+            | PutError::Register(_)
+            | PutError::Unknown(_) => Self::internal(&error),
         }
     }
 }

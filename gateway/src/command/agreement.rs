@@ -1,6 +1,9 @@
 //! `octroi agreement`.
 
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::Subcommand;
 use octroi_proto::{Instant, wire::v1};
@@ -16,9 +19,11 @@ use super::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Record a signed agreement
-    #[command(after_help = "The file, TOML:\n  id = \"conv-2026-01\"\n  organisation = \"voltaic-sas\"\n  datasets = [\"climat-ilots\"]\n  \
+    #[command(
+        after_help = "The file, TOML:\n  id = \"conv-2026-01\"\n  organisation = \"voltaic-sas\"\n  datasets = [\"climat-ilots\"]\n  \
         information = \"indoor climate by block\"\n  functions = \"network planning\"\n  operation = \"download once a month\"\n  \
-        responsibility = \"the vendor answers for its copies\"\n  review_due = \"2027-06-30T00:00:00Z\"")]
+        responsibility = \"the vendor answers for its copies\"\n  review_due = \"2027-06-30T00:00:00Z\""
+    )]
     Add {
         /// The agreement, TOML
         file: PathBuf,
@@ -44,7 +49,8 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
     match command {
         Command::Add { file } => {
             let agreement = Some(read(&file)?);
-            let agreement = connection.access().add_agreement(v1::AddAgreementRequest { agreement }).await?.into_inner();
+            let agreement =
+                connection.access().add_agreement(v1::AddAgreementRequest { agreement }).await?.into_inner();
             let (id, due) = (&agreement.id, time(agreement.review_due.as_ref()));
             output.done(&agreement, format!("{id} is recorded; grants under it stop on {due} unless it is reviewed"));
             Ok(())
@@ -54,12 +60,16 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
 }
 
 fn read(path: &Path) -> Result<v1::Agreement, CommandError> {
-    let text = fs::read_to_string(path)
-        .map_err(|source| CommandError::File { doing: "read", path: path.to_owned(), source })?;
+    let text = fs::read_to_string(path).map_err(|source| CommandError::File {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    })?;
     let malformed = |problem| CommandError::Malformed { path: path.to_owned(), what: "an agreement", problem };
     let file: AgreementFile = toml::from_str(&text).map_err(|error| malformed(error.to_string()))?;
     let review_due = file.review_due.map(|text| text.parse::<Instant>()).transpose();
-    let review_due = review_due.map_err(|_| malformed("`review_due` must be a time such as `2027-06-30T00:00:00Z`".to_owned()))?;
+    let review_due =
+        review_due.map_err(|_| malformed("`review_due` must be a time such as `2027-06-30T00:00:00Z`".to_owned()))?;
     Ok(v1::Agreement {
         id: file.id,
         organisation: file.organisation,

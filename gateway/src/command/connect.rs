@@ -84,8 +84,10 @@ impl Connection {
     /// A file of the public listener, at most 1 MiB; `None` when there is none.
     pub(crate) async fn public(&self, path: &str) -> Result<Option<Vec<u8>>, CommandError> {
         let url = self.profile.public.join(path);
-        let unreachable = |source: reqwest::Error| CommandError::Unreachable { endpoint: url.clone(), source: source.into() };
-        let ca = reqwest::Certificate::from_pem(&read(&self.profile.ca)?).map_err(|error| CommandError::Tls(error.into()))?;
+        let unreachable =
+            |source: reqwest::Error| CommandError::Unreachable { endpoint: url.clone(), source: source.into() };
+        let ca = reqwest::Certificate::from_pem(&read(&self.profile.ca)?)
+            .map_err(|error| CommandError::Tls(error.into()))?;
         let client = reqwest::Client::builder()
             .use_rustls_tls()
             .tls_built_in_root_certs(false)

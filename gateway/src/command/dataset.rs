@@ -107,7 +107,8 @@ async fn list(connection: &Connection, output: Output) -> Result<(), CommandErro
 /// Level and state, as people write them.
 fn words(dataset: &v1::Dataset) -> [String; 2] {
     let shown = to_json(dataset);
-    ["/description/level", "/state"].map(|at| shown.pointer(at).and_then(|it| it.as_str()).unwrap_or_default().to_owned())
+    ["/description/level", "/state"]
+        .map(|at| shown.pointer(at).and_then(|it| it.as_str()).unwrap_or_default().to_owned())
 }
 
 fn standing(dataset: &v1::Dataset) -> String {

@@ -103,7 +103,11 @@ impl From<Status> for CommandError {
 fn refusal(status: &Status) -> String {
     let violations = status.get_details_bad_request().map(|it| it.field_violations).unwrap_or_default();
     if violations.is_empty() {
-        return if status.message().is_empty() { status.code().description().to_owned() } else { status.message().to_owned() };
+        return if status.message().is_empty() {
+            status.code().description().to_owned()
+        } else {
+            status.message().to_owned()
+        };
     }
     let mut text = "the gateway does not accept this:".to_owned();
     for violation in violations {

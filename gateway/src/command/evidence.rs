@@ -1,6 +1,9 @@
 //! `octroi evidence`.
 
-use std::{fs, io, path::{Path, PathBuf}};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use clap::Subcommand;
 use octroi_proto::wire::v1;
@@ -119,8 +122,11 @@ fn seen(state: &Path) -> Result<Option<String>, CommandError> {
 
 fn log_key(connection: &Connection) -> Result<VerifierKey, CommandError> {
     let text = connection.profile().log_key.as_deref();
-    let text = text.ok_or_else(|| CommandError::Usage("the profile has no `log_key`: ask the operator for it".to_owned()))?;
-    text.parse().map_err(|_| CommandError::Usage("the profile's `log_key` is no verifier key: ask the operator for it".to_owned()))
+    let text =
+        text.ok_or_else(|| CommandError::Usage("the profile has no `log_key`: ask the operator for it".to_owned()))?;
+    text.parse().map_err(|_| {
+        CommandError::Usage("the profile's `log_key` is no verifier key: ask the operator for it".to_owned())
+    })
 }
 
 /// The tiles that the public listener serves.

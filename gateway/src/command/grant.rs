@@ -28,7 +28,8 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
     match command {
         Command::List => list(connection, output).await,
         Command::Revoke { id, reason } => {
-            let grant = connection.access().revoke_grant(v1::RevokeGrantRequest { grant: id, reason }).await?.into_inner();
+            let grant =
+                connection.access().revoke_grant(v1::RevokeGrantRequest { grant: id, reason }).await?.into_inner();
             output.done(&grant, format!("grant {} is revoked", grant.id));
             Ok(())
         }

@@ -19,14 +19,19 @@ use super::{
     CommandError, Output,
     profile::{Profile, ProfileCredential, ProfileError},
 };
-use crate::{clock::SystemClock, settings::{
-    Account, AuthorityName, BaseUrl, Process, Settings, SettingsError, TEMPLATE, UnknownAccount, UserSetting,
-}};
+use crate::{
+    clock::SystemClock,
+    settings::{
+        Account, AuthorityName, BaseUrl, Process, Settings, SettingsError, TEMPLATE, UnknownAccount, UserSetting,
+    },
+};
 
 /// `octroi init`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  octroi init /srv/octroi --base https://data.metropole-dijon.fr --organisation 'Dijon Métropole'\n  \
-    octroi init demo")]
+#[command(
+    after_help = "Examples:\n  octroi init /srv/octroi --base https://data.metropole-dijon.fr --organisation 'Dijon Métropole'\n  \
+    octroi init demo"
+)]
 pub(crate) struct Args {
     /// Where; an empty folder, or one that does not exist
     folder: PathBuf,
@@ -54,8 +59,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Result<(), CommandError> {
     if output.json {
         output.value(&serde_json::json!({ "config": made.config, "profile": made.profile }));
     }
-    output.say(format!("made; open the gate with:\n  octroi serve --config {config}\nand be its operator with:\n  \
-        export OCTROI_PROFILE={profile}\n  octroi whoami"));
+    output.say(format!(
+        "made; open the gate with:\n  octroi serve --config {config}\nand be its operator with:\n  \
+        export OCTROI_PROFILE={profile}\n  octroi whoami"
+    ));
     Ok(())
 }
 

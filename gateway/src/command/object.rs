@@ -1,6 +1,9 @@
 //! `octroi object`.
 
-use std::{io::IsTerminal as _, path::{Path, PathBuf}};
+use std::{
+    io::IsTerminal as _,
+    path::{Path, PathBuf},
+};
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -160,7 +163,11 @@ async fn put(mut head: v1::PutObjectHead, path: &Path, connection: &Connection) 
     Ok(answer?.into_inner())
 }
 
-async fn get(request: v1::GetObjectRequest, out: &Path, connection: &Connection) -> Result<v1::GetObjectHead, CommandError> {
+async fn get(
+    request: v1::GetObjectRequest,
+    out: &Path,
+    connection: &Connection,
+) -> Result<v1::GetObjectHead, CommandError> {
     let whole = request.offset == 0 && request.length == 0;
     let wanted = request.length;
     let offset = request.offset;

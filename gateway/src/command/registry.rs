@@ -65,7 +65,8 @@ fn tell(report: &CheckReport, output: Output) {
     };
     let rows = report.differences.iter();
     if output.json {
-        let differences: Vec<_> = rows.map(|it| json!({ "table": it.table, "key": it.key, "kind": word(it.kind) })).collect();
+        let differences: Vec<_> =
+            rows.map(|it| json!({ "table": it.table, "key": it.key, "kind": word(it.kind) })).collect();
         let (entries, rows, more) = (report.entries, report.rows, report.more);
         output.value(&json!({ "entries": entries, "rows": rows, "differences": differences, "more": more }));
         return;
@@ -73,5 +74,10 @@ fn tell(report: &CheckReport, output: Output) {
     for it in rows {
         output.say(format!("{:<8} {} {}", word(it.kind), it.table, it.key));
     }
-    output.say(format!("{} rows from {} entries, {} differences", report.rows, report.entries, report.differences.len()));
+    output.say(format!(
+        "{} rows from {} entries, {} differences",
+        report.rows,
+        report.entries,
+        report.differences.len()
+    ));
 }

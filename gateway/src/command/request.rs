@@ -15,7 +15,9 @@ use crate::clock::{Clock as _, SystemClock};
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Ask for access to a quasi-sensitive dataset
-    #[command(after_help = "Example:\n  octroi request make climat-ilots --purpose 'network planning' --action fetch --action store")]
+    #[command(
+        after_help = "Example:\n  octroi request make climat-ilots --purpose 'network planning' --action fetch --action store"
+    )]
     Make {
         /// Which dataset
         dataset: String,
@@ -57,15 +59,20 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
     match command {
         Command::Make { dataset, purpose, actions } => {
             let actions = actions.into_iter().map(|action| action.to_wire().into()).collect();
-            let request = access.request_access(v1::RequestAccessRequest { dataset, purpose, actions }).await?.into_inner();
+            let request =
+                access.request_access(v1::RequestAccessRequest { dataset, purpose, actions }).await?.into_inner();
             output.done(&request, format!("request {} waits for the steward's decision", request.id));
         }
         Command::List => list(connection, output).await?,
         Command::Grant { id, days, until, agreement } => {
             let expires = Some(octroi_proto::time::to_wire(expiry(days, until)?));
-            let grant = access.grant_access(v1::GrantAccessRequest { request: id, expires, agreement }).await?.into_inner();
+            let grant =
+                access.grant_access(v1::GrantAccessRequest { request: id, expires, agreement }).await?.into_inner();
             let (id, until) = (&grant.id, time(grant.expires.as_ref()));
-            output.done(&grant, format!("grant {id} until {until}; end it sooner with `octroi grant revoke {id} --reason ...`"));
+            output.done(
+                &grant,
+                format!("grant {id} until {until}; end it sooner with `octroi grant revoke {id} --reason ...`"),
+            );
         }
         Command::Refuse { id, reason } => {
             let request = access.refuse_access(v1::RefuseAccessRequest { request: id, reason }).await?.into_inner();
@@ -89,7 +96,14 @@ async fn list(connection: &Connection, output: Output) -> Result<(), CommandErro
     .await?;
     output.list(&requests, &["id", "dataset", "organisation", "purpose", "state", "made"], |it| {
         let state = to_json(it).get("state").and_then(|it| it.as_str()).unwrap_or_default().to_owned();
-        vec![it.id.clone(), it.dataset.clone(), it.organisation.clone(), it.purpose.clone(), state, time(it.made.as_ref())]
+        vec![
+            it.id.clone(),
+            it.dataset.clone(),
+            it.organisation.clone(),
+            it.purpose.clone(),
+            state,
+            time(it.made.as_ref()),
+        ]
     });
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! `octroi verify`: offline, with nothing but two files and the log's key.
 
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use serde_json::json;
 
@@ -9,8 +12,10 @@ use crate::evidence::{self, VerifierKey};
 
 /// What to check.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  octroi evidence export 42 --out entry.json\n  octroi evidence checkpoint --out checkpoint\n  \
-    octroi verify entry.json --checkpoint checkpoint --key 'octroi.dijon.example/log+1f2e3d4c+AQ...'")]
+#[command(
+    after_help = "Examples:\n  octroi evidence export 42 --out entry.json\n  octroi evidence checkpoint --out checkpoint\n  \
+    octroi verify entry.json --checkpoint checkpoint --key 'octroi.dijon.example/log+1f2e3d4c+AQ...'"
+)]
 pub(crate) struct Args {
     /// The file that `octroi evidence export` wrote
     file: PathBuf,
@@ -28,10 +33,15 @@ pub(crate) fn run(args: &Args, profile: Option<&Path>, output: Output) -> Result
         (None, Some(profile)) => Profile::load(profile)?.log_key,
         (None, None) => None,
     };
-    let key = key.ok_or_else(|| CommandError::Usage("this needs the log's key: give `--key` or a profile with `log_key`".to_owned()))?;
-    let key: VerifierKey = key.parse().map_err(|_| CommandError::Usage("this is no verifier key: ask the operator for it".to_owned()))?;
-    let not_proven = |problem: String| CommandError::NotProven(format!("`{}` does not hold: {problem}", args.file.display()));
-    let verified = evidence::verify(&read(&args.file)?, &read(&args.checkpoint)?, &key).map_err(|it| not_proven(it.to_string()))?;
+    let key = key.ok_or_else(|| {
+        CommandError::Usage("this needs the log's key: give `--key` or a profile with `log_key`".to_owned())
+    })?;
+    let key: VerifierKey =
+        key.parse().map_err(|_| CommandError::Usage("this is no verifier key: ask the operator for it".to_owned()))?;
+    let not_proven =
+        |problem: String| CommandError::NotProven(format!("`{}` does not hold: {problem}", args.file.display()));
+    let verified = evidence::verify(&read(&args.file)?, &read(&args.checkpoint)?, &key)
+        .map_err(|it| not_proven(it.to_string()))?;
     if output.json {
         output.value(&json!({ "verified": true, "entry": octroi_proto::to_json(verified.entry()) }));
     } else {

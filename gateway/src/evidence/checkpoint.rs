@@ -259,7 +259,10 @@ mod tests {
         assert_eq!(again.sign(head()).unwrap(), key.sign(head()).unwrap());
         assert_eq!(again.verifier_key().to_string(), key.verifier_key().to_string());
         assert!(!format!("{key:?}").contains("PRIVATE"));
-        assert!(matches!(LogKey::create(&path, "octroi.test/log"), Err(CreateKeyError::File(SecretFileError::Taken { .. }))));
+        assert!(matches!(
+            LogKey::create(&path, "octroi.test/log"),
+            Err(CreateKeyError::File(SecretFileError::Taken { .. }))
+        ));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         assert!(matches!(LogKey::load(&path), Err(LoadKeyError::File(SecretFileError::Exposed { .. }))));
     }

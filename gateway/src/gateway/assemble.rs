@@ -30,7 +30,8 @@ pub async fn assemble(foundation: Foundation) -> Result<House, AssembleError> {
     let keys = keys::Client::new(&settings.keys.socket);
     let backend = Backend::open(&settings.objects.store)?;
     let register = GatedRegister::new(registry.clone(), gate.clone());
-    let objects = Objects::new(backend, keys.clone(), register, Arc::clone(&clock), Limits::try_from(&settings.objects)?);
+    let objects =
+        Objects::new(backend, keys.clone(), register, Arc::clone(&clock), Limits::try_from(&settings.objects)?);
     let issuers = Issuers::start(&settings.oidc, &clock)?;
     let authenticator = Arc::new(Authenticator::new(registry.clone(), issuers, clock));
     let small = SmallBodyLayer::new(&settings.limits);

@@ -2,14 +2,18 @@
 //! them all.
 
 use octroi_proto::{
-    AccessRequest, Agreement, AgreementId, CertificateDigest, Dataset, DatasetId, Grant, GrantId, ObjectKey, OidcSubject,
-    Organisation, OrganisationId, Principal, PrincipalName, RequestId, StoredObject, wire::v1::entry::Record,
+    AccessRequest, Agreement, AgreementId, CertificateDigest, Dataset, DatasetId, Grant, GrantId, ObjectKey,
+    OidcSubject, Organisation, OrganisationId, Principal, PrincipalName, RequestId, StoredObject,
+    wire::v1::entry::Record,
 };
 use tokio::sync::watch;
 
 use crate::{
     authenticate::{Directory, DirectoryError},
-    authorise::{self, Action, Commits, Decided, DeleteObject, Gate, Lent, NotCommitted, Permit, Read, ReadFailure, StoreObject, Uncommitted},
+    authorise::{
+        self, Action, Commits, Decided, DeleteObject, Gate, Lent, NotCommitted, Permit, Read, ReadFailure, StoreObject,
+        Uncommitted,
+    },
     evidence::Outcome,
     object::{self, Committed, Durable, Ended, Precondition, Unavailable},
     registry::{
@@ -79,10 +83,15 @@ impl<C: Change> Commits<C> for Registry {
     type Outcome = C::Outcome;
     type Error = CommitError<C>;
 
-    async fn commit(&self, permit: Permit<C::Action>, change: C) -> Result<C::Outcome, Uncommitted<C::Action, C, CommitError<C>>> {
+    async fn commit(
+        &self,
+        permit: Permit<C::Action>,
+        change: C,
+    ) -> Result<C::Outcome, Uncommitted<C::Action, C, CommitError<C>>> {
         Self::commit(self, permit, change).await.map_err(|error| match error {
             CommitError::Stale { permit, change } => Uncommitted::Stale { permit: *permit, change: *change },
-            other @ (CommitError::Refused(_) | CommitError::Busy | CommitError::TooLarge | CommitError::Unavailable) => {
+            other
+            @ (CommitError::Refused(_) | CommitError::Busy | CommitError::TooLarge | CommitError::Unavailable) => {
                 Uncommitted::Failed(other)
             }
         })
@@ -158,7 +167,9 @@ fn not_committed<C: Change>(error: NotCommitted<CommitError<C>>) -> object::Comm
             RefusalKind::Conflict => object::CommitError::Precondition,
             RefusalKind::NotFound => object::CommitError::Missing,
             // Rules that the gate has looked at already, so something ended in between.
-            RefusalKind::Invalid | RefusalKind::Exists | RefusalKind::Denied | RefusalKind::Precondition => Ended.into(),
+            RefusalKind::Invalid | RefusalKind::Exists | RefusalKind::Denied | RefusalKind::Precondition => {
+                Ended.into()
+            }
             RefusalKind::Internal => object::CommitError::Unknown(refusal.into()),
         },
         NotCommitted::Failed(error) => object::CommitError::Unknown(error.to_string().into()),

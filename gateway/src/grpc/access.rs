@@ -2,18 +2,17 @@
 
 use octroi_proto::{
     AccessRequest, Agreement, AgreementId, DatasetId, Grant, GrantId, RequestId,
-    access::parse_actions, time,
-    wire::v1::{self, access_service_server::{AccessService, AccessServiceServer}},
+    access::parse_actions,
+    time,
+    wire::v1::{
+        self,
+        access_service_server::{AccessService, AccessServiceServer},
+    },
 };
 use tonic::{Request, Response, Status};
 
 use super::{after, caller, field, page, page_size};
-use crate::{
-    answer::Refusal,
-    authorise,
-    gateway::Gateway,
-    registry::change,
-};
+use crate::{answer::Refusal, authorise, gateway::Gateway, registry::change};
 
 /// The service.
 pub(super) fn service(gateway: Gateway) -> AccessServiceServer<Access> {
@@ -24,7 +23,10 @@ pub(super) struct Access(Gateway);
 
 #[tonic::async_trait]
 impl AccessService for Access {
-    async fn add_agreement(&self, request: Request<v1::AddAgreementRequest>) -> Result<Response<v1::Agreement>, Status> {
+    async fn add_agreement(
+        &self,
+        request: Request<v1::AddAgreementRequest>,
+    ) -> Result<Response<v1::Agreement>, Status> {
         let caller = caller(&request)?;
         let permit = self.0.permit::<authorise::AddAgreement>(&caller, &())?;
         let wire = request.into_inner().agreement.unwrap_or_default();
@@ -58,7 +60,10 @@ impl AccessService for Access {
         }))
     }
 
-    async fn request_access(&self, request: Request<v1::RequestAccessRequest>) -> Result<Response<v1::AccessRequest>, Status> {
+    async fn request_access(
+        &self,
+        request: Request<v1::RequestAccessRequest>,
+    ) -> Result<Response<v1::AccessRequest>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let dataset = field("dataset", request.dataset.parse())?;
@@ -69,7 +74,10 @@ impl AccessService for Access {
         Ok(Response::new((&request).into()))
     }
 
-    async fn list_requests(&self, request: Request<v1::ListRequestsRequest>) -> Result<Response<v1::ListRequestsResponse>, Status> {
+    async fn list_requests(
+        &self,
+        request: Request<v1::ListRequestsRequest>,
+    ) -> Result<Response<v1::ListRequestsResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let (limit, after) = (page_size(request.page_size)?, after(&request.page_token)?);
@@ -89,12 +97,16 @@ impl AccessService for Access {
         let id = field("request", request.request.parse())?;
         let permit = self.0.permit::<authorise::DecideRequest>(&caller, &id)?;
         let expires = field("expires", time::parse(request.expires))?;
-        let agreement = if request.agreement.is_empty() { None } else { Some(field("agreement", request.agreement.parse())?) };
+        let agreement =
+            if request.agreement.is_empty() { None } else { Some(field("agreement", request.agreement.parse())?) };
         let grant = self.0.commit(permit, change::Grant { expires, agreement }).await?;
         Ok(Response::new((&grant).into()))
     }
 
-    async fn refuse_access(&self, request: Request<v1::RefuseAccessRequest>) -> Result<Response<v1::AccessRequest>, Status> {
+    async fn refuse_access(
+        &self,
+        request: Request<v1::RefuseAccessRequest>,
+    ) -> Result<Response<v1::AccessRequest>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let id = field("request", request.request.parse())?;
@@ -114,7 +126,10 @@ impl AccessService for Access {
         Ok(Response::new((&grant).into()))
     }
 
-    async fn list_grants(&self, request: Request<v1::ListGrantsRequest>) -> Result<Response<v1::ListGrantsResponse>, Status> {
+    async fn list_grants(
+        &self,
+        request: Request<v1::ListGrantsRequest>,
+    ) -> Result<Response<v1::ListGrantsResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let (limit, after) = (page_size(request.page_size)?, after(&request.page_token)?);

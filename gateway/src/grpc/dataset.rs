@@ -2,18 +2,15 @@
 
 use octroi_proto::{
     Dataset, DatasetDescription, DatasetId, Level,
-    wire::v1::{self, dataset_service_server::{DatasetService, DatasetServiceServer}},
+    wire::v1::{
+        self,
+        dataset_service_server::{DatasetService, DatasetServiceServer},
+    },
 };
 use tonic::{Request, Response, Status};
 
 use super::{after, caller, field, page, page_size};
-use crate::{
-    answer::Refusal,
-    authenticate::Caller,
-    authorise,
-    gateway::Gateway,
-    registry::change,
-};
+use crate::{answer::Refusal, authenticate::Caller, authorise, gateway::Gateway, registry::change};
 
 /// The service.
 pub(super) fn service(gateway: Gateway) -> DatasetServiceServer<Datasets> {
@@ -75,12 +72,18 @@ impl DatasetService for Datasets {
         answer(permit.target())
     }
 
-    async fn list(&self, request: Request<v1::ListDatasetsRequest>) -> Result<Response<v1::ListDatasetsResponse>, Status> {
+    async fn list(
+        &self,
+        request: Request<v1::ListDatasetsRequest>,
+    ) -> Result<Response<v1::ListDatasetsResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let (datasets, next) = visible(&self.0, &caller, after(&request.page_token)?, page_size(request.page_size)?)?;
         let next_page_token = next.map(String::from).unwrap_or_default();
-        Ok(Response::new(v1::ListDatasetsResponse { datasets: datasets.iter().map(Into::into).collect(), next_page_token }))
+        Ok(Response::new(v1::ListDatasetsResponse {
+            datasets: datasets.iter().map(Into::into).collect(),
+            next_page_token,
+        }))
     }
 }
 

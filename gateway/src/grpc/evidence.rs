@@ -32,7 +32,10 @@ impl EvidenceService for Evidence {
         Ok(Response::new(proof.map_err(Refusal::from)?))
     }
 
-    async fn list(&self, request: Request<v1::ListEvidenceRequest>) -> Result<Response<v1::ListEvidenceResponse>, Status> {
+    async fn list(
+        &self,
+        request: Request<v1::ListEvidenceRequest>,
+    ) -> Result<Response<v1::ListEvidenceResponse>, Status> {
         let caller = caller(&request)?;
         self.0.permit::<authorise::ReadEvidence>(&caller, &())?;
         let request = request.into_inner();

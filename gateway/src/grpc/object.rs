@@ -12,8 +12,8 @@ use octroi_proto::{
         put_object_request,
     },
 };
-use tower::BoxError;
 use tonic::{Request, Response, Status, Streaming};
+use tower::BoxError;
 
 use super::{after, caller, field, page, page_size};
 use crate::{
@@ -76,7 +76,10 @@ impl ObjectService for Objects {
         Ok(Response::new(object.ok_or(Refusal::NotFound)?.published()))
     }
 
-    async fn list(&self, request: Request<v1::ListObjectsRequest>) -> Result<Response<v1::ListObjectsResponse>, Status> {
+    async fn list(
+        &self,
+        request: Request<v1::ListObjectsRequest>,
+    ) -> Result<Response<v1::ListObjectsResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let dataset: DatasetId = field("dataset", request.dataset.parse())?;
@@ -90,7 +93,10 @@ impl ObjectService for Objects {
         }))
     }
 
-    async fn delete(&self, request: Request<v1::DeleteObjectRequest>) -> Result<Response<v1::DeleteObjectResponse>, Status> {
+    async fn delete(
+        &self,
+        request: Request<v1::DeleteObjectRequest>,
+    ) -> Result<Response<v1::DeleteObjectResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let dataset: DatasetId = field("dataset", request.dataset.parse())?;
@@ -103,8 +109,11 @@ impl ObjectService for Objects {
 }
 
 fn parse_head(head: &v1::PutObjectHead) -> Result<PutHead, Refusal> {
-    let media_type =
-        if head.media_type.is_empty() { MediaType::default() } else { field("head.media_type", head.media_type.parse())? };
+    let media_type = if head.media_type.is_empty() {
+        MediaType::default()
+    } else {
+        field("head.media_type", head.media_type.parse())?
+    };
     Ok(PutHead {
         key: field("head.key", head.key.parse())?,
         media_type,
@@ -114,7 +123,10 @@ fn parse_head(head: &v1::PutObjectHead) -> Result<PutHead, Refusal> {
 
 /// The data of an upload. A second head, an oversized message or another length than was said ends it in an error,
 /// so that it is never committed.
-fn data(parts: Streaming<v1::PutObjectRequest>, said: Option<u64>) -> impl Stream<Item = Result<Bytes, BoxError>> + Send {
+fn data(
+    parts: Streaming<v1::PutObjectRequest>,
+    said: Option<u64>,
+) -> impl Stream<Item = Result<Bytes, BoxError>> + Send {
     stream::try_unfold((parts, 0_u64), move |(mut parts, received)| async move {
         match parts.message().await?.map(|message| message.part) {
             None if said.is_some_and(|said| said != received) => {

@@ -28,7 +28,10 @@ pub(super) struct Principals(Gateway);
 
 #[tonic::async_trait]
 impl PrincipalService for Principals {
-    async fn add(&self, request: Request<v1::AddPrincipalRequest>) -> Result<Response<v1::AddPrincipalResponse>, Status> {
+    async fn add(
+        &self,
+        request: Request<v1::AddPrincipalRequest>,
+    ) -> Result<Response<v1::AddPrincipalResponse>, Status> {
         let caller = caller(&request)?;
         let permit = self.0.permit::<authorise::AddPrincipal>(&caller, &())?;
         let request = request.into_inner();
@@ -36,7 +39,11 @@ impl PrincipalService for Principals {
         let organisation = field("organisation", request.organisation.parse())?;
         let role = field("role", Role::from_wire(request.role))?.ok_or(Refusal::field("role", "is missing"))?;
         let (credential, certificate_chain) = match request.credential {
-            None => return Err(Refusal::field("credential", "is missing: give a certificate request or an OIDC subject").into()),
+            None => {
+                return Err(
+                    Refusal::field("credential", "is missing: give a certificate request or an OIDC subject").into()
+                );
+            }
             Some(add_principal_request::Credential::Oidc(subject)) => (self.oidc(subject)?, String::new()),
             Some(add_principal_request::Credential::CertificateRequest(der)) => {
                 // A certificate for a name that is taken would be issued in vain.
@@ -83,7 +90,10 @@ impl PrincipalService for Principals {
         }))
     }
 
-    async fn list(&self, request: Request<v1::ListPrincipalsRequest>) -> Result<Response<v1::ListPrincipalsResponse>, Status> {
+    async fn list(
+        &self,
+        request: Request<v1::ListPrincipalsRequest>,
+    ) -> Result<Response<v1::ListPrincipalsResponse>, Status> {
         let caller = caller(&request)?;
         self.0.permit::<authorise::ListPrincipals>(&caller, &())?;
         let request = request.into_inner();
@@ -129,9 +139,12 @@ pub(crate) fn who(caller: &Caller) -> v1::WhoAmIResponse {
 fn issue(issued: Result<Issued, CallError>) -> Result<(Credential, String), Refusal> {
     let issued = issued.map_err(|error| match error {
         CallError::CertificateRequest => Refusal::field("certificate_request", error),
-        CallError::Exists | CallError::Missing | CallError::Malformed | CallError::Unavailable(_) => Refusal::internal(&error),
+        CallError::Exists | CallError::Missing | CallError::Malformed | CallError::Unavailable(_) => {
+            Refusal::internal(&error)
+        }
     })?;
-    let credential = Credential::Certificate { sha256: CertificateDigest::of(&issued.certificate), expires: issued.expires };
+    let credential =
+        Credential::Certificate { sha256: CertificateDigest::of(&issued.certificate), expires: issued.expires };
     Ok((credential, issued.chain_pem()))
 }
 

@@ -12,7 +12,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::named;
-use crate::{answer::{OrInternal as _, Refusal}, authenticate::Caller, authorise, gateway::Gateway, registry::change};
+use crate::{
+    answer::{OrInternal as _, Refusal},
+    authenticate::Caller,
+    authorise,
+    gateway::Gateway,
+    registry::change,
+};
 
 pub(super) fn routes() -> Router<Gateway> {
     Router::new().route("/v1/datasets/{id}/requests", post(ask)).route("/v1/requests/{id}", get(show))
@@ -46,7 +52,8 @@ async fn ask(
 }
 
 fn parse_actions(words: &[String]) -> Result<Vec<octroi_proto::GrantAction>, Refusal> {
-    let numbers = words.iter().map(|word| word.parse().map(|action: octroi_proto::GrantAction| action.to_wire().into()));
+    let numbers =
+        words.iter().map(|word| word.parse().map(|action: octroi_proto::GrantAction| action.to_wire().into()));
     let numbers: Vec<i32> = numbers.collect::<Result<_, _>>().map_err(|problem| Refusal::field("actions", problem))?;
     octroi_proto::access::parse_actions(&numbers).map_err(|problem| Refusal::field("actions", problem))
 }

@@ -10,13 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{named, query::Query};
-use crate::{
-    answer::Refusal,
-    authenticate::Caller,
-    authorise,
-    gateway::Gateway,
-    grpc,
-};
+use crate::{answer::Refusal, authenticate::Caller, authorise, gateway::Gateway, grpc};
 
 pub(super) fn routes() -> Router<Gateway> {
     Router::new()
@@ -39,7 +33,11 @@ impl Default for PageQuery {
     }
 }
 
-async fn list(State(gateway): State<Gateway>, caller: Caller, Query(page): Query<PageQuery>) -> Result<Json<Value>, Refusal> {
+async fn list(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Value>, Refusal> {
     let (after, limit) = (grpc::after(&page.page_token)?, grpc::page_size(page.page_size)?);
     let (datasets, next) = grpc::visible(&gateway, &caller, after, limit)?;
     let answer = v1::ListDatasetsResponse {

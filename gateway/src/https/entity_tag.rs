@@ -60,7 +60,9 @@ pub(super) fn demanded(headers: &HeaderMap, current: Option<&StoredObject>) -> R
             let current = current.filter(|object| !EntityTag::of(object).is_refused(headers));
             current.map(|object| Precondition::Version(object.version)).ok_or(Refusal::Changed)
         }
-        (Some(_), Some(_)) => Err(Refusal::field("if-match", "demand a current version or that there is none, not both")),
+        (Some(_), Some(_)) => {
+            Err(Refusal::field("if-match", "demand a current version or that there is none, not both"))
+        }
     }
 }
 

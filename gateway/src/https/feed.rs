@@ -43,13 +43,21 @@ struct PageQuery {
     lang: Option<String>,
 }
 
-async fn turtle(State(gateway): State<Gateway>, caller: Caller, Query(query): Query<FeedQuery>) -> Result<Response, Refusal> {
+async fn turtle(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Query(query): Query<FeedQuery>,
+) -> Result<Response, Refusal> {
     let page = catalogue(&gateway, &caller, &query.after, Files::Shown)?;
     let body = dcat::turtle(&gateway.site, &page).or_internal()?;
     Ok(([(header::CONTENT_TYPE, dcat::TURTLE)], body).into_response())
 }
 
-async fn json_ld(State(gateway): State<Gateway>, caller: Caller, Query(query): Query<FeedQuery>) -> Result<Response, Refusal> {
+async fn json_ld(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Query(query): Query<FeedQuery>,
+) -> Result<Response, Refusal> {
     let page = catalogue(&gateway, &caller, &query.after, Files::Shown)?;
     let body = dcat::json_ld(&gateway.site, &page).or_internal()?;
     Ok(([(header::CONTENT_TYPE, dcat::JSON_LD)], body).into_response())

@@ -34,6 +34,9 @@ async fn tile(State(gateway): State<Gateway>, caller: Caller, Path(path): Path<S
     let tile = tokio::task::spawn_blocking(move || log.tile(&path)).await.or_internal()?;
     let tile = tile.or_internal()?.ok_or(Refusal::NotFound)?;
     // A tile once served never changes.
-    let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
     Ok((headers, tile).into_response())
 }

@@ -63,12 +63,18 @@ async fn download(
     answer(opened)
 }
 
-async fn head(State(gateway): State<Gateway>, caller: Caller, Path((dataset, key)): Name, headers: HeaderMap) -> Result<Response, Refusal> {
+async fn head(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    Path((dataset, key)): Name,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
     let (dataset, key) = (named::<DatasetId>(&dataset)?, named::<ObjectKey>(&key)?);
     gateway.permit::<authorise::ListObjects>(&caller, &dataset)?;
     let object = current(&gateway, &dataset, &key)?;
     let known = EntityTag::of(&object).is_known(&headers);
-    let mut response = (if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK }, describe(&object)).into_response();
+    let mut response =
+        (if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK }, describe(&object)).into_response();
     if !known {
         response.headers_mut().insert(header::CONTENT_LENGTH, object.length.into());
     }

@@ -371,6 +371,9 @@ mod tests {
         assert!(matches!(Authority::load(&key, &other.path().join("ca.pem")), Err(AuthorityError::Mismatch)));
         assert!(matches!(Authority::load(&key, &key), Err(AuthorityError::Malformed { .. })));
         fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(Authority::load(&key, &certificate), Err(AuthorityError::Key(SecretFileError::Exposed { .. }))));
+        assert!(matches!(
+            Authority::load(&key, &certificate),
+            Err(AuthorityError::Key(SecretFileError::Exposed { .. }))
+        ));
     }
 }

@@ -1,6 +1,9 @@
 //! The root key: 32 random bytes in a file, in locked memory while in use.
 
-use std::{fmt, path::{Path, PathBuf}};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use ring::hmac;
 use secrecy::{ExposeSecret as _, SecretBox};
@@ -111,7 +114,10 @@ mod tests {
         RootKey::create(&path).unwrap();
         for mode in [0o604, 0o640, 0o644, 0o660, 0o601] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            assert!(matches!(RootKey::load(&path), Err(RootKeyError::File(SecretFileError::Exposed { .. }))), "{mode:o}");
+            assert!(
+                matches!(RootKey::load(&path), Err(RootKeyError::File(SecretFileError::Exposed { .. }))),
+                "{mode:o}"
+            );
         }
     }
 

@@ -148,4 +148,3 @@ impl TimeProvider for ClockTime {
         Some(UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
     }
 }
-

@@ -110,7 +110,8 @@ impl<R: Register> Objects<R> {
         // What was given may have ended while the evidence was written.
         vigil.check()?;
         let damage = Arc::clone(&self.damage);
-        let delivery = Delivery { vigil, opening, source, sealed: Bytes::new(), object: object.clone(), account, damage };
+        let delivery =
+            Delivery { vigil, opening, source, sealed: Bytes::new(), object: object.clone(), account, damage };
         let bytes = stream::unfold(Some(delivery), Delivery::step).boxed();
         Ok(Opened { object, range: range.bytes, partial: range.partial, notice, bytes })
     }

@@ -10,7 +10,7 @@ use crate::{
     object::{Durable, Precondition},
 };
 use octroi_proto::{Dataset, DatasetDescription, DatasetId, Level, StoredObject};
-use std::sync::atomic::AtomicU8;
+use std::{path::Path, sync::atomic::AtomicU8};
 
 /// A register whose writer works only when a test says so.
 pub(super) struct World {

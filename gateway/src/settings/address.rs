@@ -33,11 +33,6 @@ pub struct AuthorityName(ServerName<'static>);
 
 impl AuthorityName {
     /// The name as certificates have it: lower case, IPv6 without brackets.
-    pub fn as_server_name(&self) -> &ServerName<'static> {
-        &self.0
-    }
-
-    /// The name as text.
     pub fn text(&self) -> String {
         self.0.to_str().into_owned()
     }

@@ -225,7 +225,9 @@ fn wrapped(command: &str) -> Vec<String> {
     for word in command.split(' ') {
         match lines.last_mut() {
             // Inside quotes a line cannot be broken.
-            Some(line) if line.chars().count() + word.chars().count() + 3 <= WIDTH || line.matches('\'').count() % 2 == 1 => {
+            Some(line)
+                if line.chars().count() + word.chars().count() + 3 <= WIDTH || line.matches('\'').count() % 2 == 1 =>
+            {
                 line.push(' ');
                 line.push_str(word);
             }

@@ -47,9 +47,16 @@ struct ImpactFile {
 /// # Errors
 /// When the file cannot be read, is not TOML, has a key that is none, or a word that is on no list.
 pub(super) fn read(path: &Path) -> Result<v1::DatasetDescription, CommandError> {
-    let text = fs::read_to_string(path)
-        .map_err(|source| CommandError::File { doing: "read", path: path.to_owned(), source })?;
-    parse(&text).map_err(|problem| CommandError::Malformed { path: path.to_owned(), what: "a dataset's description", problem })
+    let text = fs::read_to_string(path).map_err(|source| CommandError::File {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(&text).map_err(|problem| CommandError::Malformed {
+        path: path.to_owned(),
+        what: "a dataset's description",
+        problem,
+    })
 }
 
 fn parse(text: &str) -> Result<v1::DatasetDescription, String> {
@@ -64,14 +71,17 @@ fn parse(text: &str) -> Result<v1::DatasetDescription, String> {
         steward: file.steward,
         contact_point: file.contact_point.map(|it| v1::ContactPoint { name: it.name, email: it.email }),
         level: word::<Level>("level", file.level)?.map_or(0, |it| it.to_wire().into()),
-        confidentiality: word::<Impact>("impact.confidentiality", file.impact.confidentiality)?.map_or(0, |it| it.to_wire().into()),
+        confidentiality: word::<Impact>("impact.confidentiality", file.impact.confidentiality)?
+            .map_or(0, |it| it.to_wire().into()),
         integrity: word::<Impact>("impact.integrity", file.impact.integrity)?.map_or(0, |it| it.to_wire().into()),
-        availability: word::<Impact>("impact.availability", file.impact.availability)?.map_or(0, |it| it.to_wire().into()),
+        availability: word::<Impact>("impact.availability", file.impact.availability)?
+            .map_or(0, |it| it.to_wire().into()),
         purposes: file.purposes,
         licence: file.licence,
         retention: file.retention,
         agreement_required: file.agreement_required,
-        metadata_visibility: word::<Visibility>("metadata_visibility", file.metadata_visibility)?.map_or(0, |it| it.to_wire().into()),
+        metadata_visibility: word::<Visibility>("metadata_visibility", file.metadata_visibility)?
+            .map_or(0, |it| it.to_wire().into()),
     })
 }
 

@@ -1,8 +1,7 @@
 //! Objects: committed once their sealed bytes are durable, removed before their bytes are.
 
 use octroi_proto::{
-    Dataset, DatasetState, GrantAction, Instant, Level, ObjectKey, Principal, Role,
-    StoredObject,
+    Dataset, DatasetState, GrantAction, Instant, Level, ObjectKey, Principal, Role, StoredObject,
     wire::v1::{self, entry::Record},
 };
 

@@ -315,7 +315,9 @@ fn versions_count_and_preconditions_hold() {
     let lent = Lent { dataset, grant: None };
     let first = world.run("claire", lent.clone(), object("a", 1)).unwrap();
     assert_eq!((first.object.version, first.replaced), (1, None));
-    let second = world.run("claire", lent.clone(), CommitObject { precondition: Precondition::Version(1), ..object("a", 1) }).unwrap();
+    let second = world
+        .run("claire", lent.clone(), CommitObject { precondition: Precondition::Version(1), ..object("a", 1) })
+        .unwrap();
     assert_eq!((second.object.version, second.replaced), (2, Some(first.object)));
     let refused = world.run("claire", lent.clone(), object("a", 2));
     assert!(matches!(refused, Err(ChangeError::Superseded)), "an object keeps its identity");
@@ -327,7 +329,10 @@ fn versions_count_and_preconditions_hold() {
         assert!(matches!(world.run("claire", lent.clone(), change), Err(ChangeError::Version { .. })));
     }
     let remove = |precondition| RemoveObject { key: "a".parse().unwrap(), precondition };
-    assert!(matches!(world.run("claire", lent.clone(), remove(Precondition::Version(1))), Err(ChangeError::Version { .. })));
+    assert!(matches!(
+        world.run("claire", lent.clone(), remove(Precondition::Version(1))),
+        Err(ChangeError::Version { .. })
+    ));
     assert_eq!(world.run("claire", lent.clone(), remove(Precondition::Version(2))).unwrap(), second.object);
     assert!(matches!(world.run("claire", lent, remove(Precondition::None)), Err(ChangeError::Absent(Subject::Object))));
 }

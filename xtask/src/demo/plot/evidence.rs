@@ -39,15 +39,17 @@ pub(super) fn log(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError>
 
     let paper = Paper::of(scene, &revocation(scene)?);
     paper.settle(scene);
-    story.step("audrey", "Export the revocation's entry with the proof that the log holds it").run(paper.export(scene))?;
+    story
+        .step("audrey", "Export the revocation's entry with the proof that the log holds it")
+        .run(paper.export(scene))?;
     story.step("audrey", "And the signed checkpoint that the proof leads to; it is public").run(paper.fetch(scene))?;
     story
         .step("voltaic", "Check them, offline, by the log's public key in one's profile")
         .shows(30)
         .run(paper.verify(scene))?;
-    story.step("thief", "Alter one byte").does(&mut paper.alteration(), |_| {
-        alter(&paper.entry).map_err(file(&paper.entry)).map(|said| ((), said))
-    })?;
+    story
+        .step("thief", "Alter one byte")
+        .does(&mut paper.alteration(), |_| alter(&paper.entry).map_err(file(&paper.entry)).map(|said| ((), said)))?;
     story.step("voltaic", "Check again").refused(paper.verify(scene))?;
     Ok(())
 }
@@ -110,7 +112,8 @@ fn revocation(scene: &Scene<'_>) -> Result<String, DemoError> {
 fn alter(path: &Path) -> io::Result<String> {
     let mut bytes = fs::read(path)?;
     let middle = bytes.len() / 2;
-    let Some((at, byte)) = bytes.iter_mut().enumerate().skip(middle).find(|(_, byte)| byte.is_ascii_alphanumeric()) else {
+    let Some((at, byte)) = bytes.iter_mut().enumerate().skip(middle).find(|(_, byte)| byte.is_ascii_alphanumeric())
+    else {
         return Err(io::ErrorKind::InvalidData.into());
     };
     let was = char::from(*byte);

@@ -22,7 +22,9 @@ pub(in crate::demo) fn set_up(story: &mut Story, cast: &Cast) -> Result<Gateway,
     let (data, base) = (cast.data().display().to_string(), cast.public_address());
     let init = cast.plain(&["init", &data, "--base", &base, "--organisation", "Dijon Métropole"]);
     story.step("admin", "Make a data folder: configuration, authority, keys, an operator's identity").run(init)?;
-    story.step("admin", "Listen on this machine alone, and sign a checkpoint of the log each second").run(adapt(cast))?;
+    story
+        .step("admin", "Listen on this machine alone, and sign a checkpoint of the log each second")
+        .run(adapt(cast))?;
     let mut serve = cast.plain(&["serve", "--config", &cast.data().join("octroi.toml").display().to_string()]);
     let gateway = story.step("admin", "Start the gateway").does(&mut serve, |command| {
         let (gateway, took) = Gateway::start(cast, command)?;
@@ -67,9 +69,11 @@ pub(super) fn people(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoErr
         cast.octroi("operator", &["principal", "add", name, "--org", organisation, "--role", role, "--out", &out])
     };
     let approve = |by: &str, name: &str| cast.octroi(by, &["principal", "approve", name]);
-    story
-        .step("operator", "The city's first steward; there is nobody yet to approve her")
-        .run(add("claire", "dijon-metropole", "steward"))?;
+    story.step("operator", "The city's first steward; there is nobody yet to approve her").run(add(
+        "claire",
+        "dijon-metropole",
+        "steward",
+    ))?;
     story.step("operator", "A reviewer").run(add("marc", "dijon-metropole", "reviewer"))?;
     story.step("operator", "An auditor").run(add("audrey", "cour-regionale", "auditor"))?;
     story.step("operator", "A vendor who would borrow data").run(add("voltaic", "voltaic-sas", "vendor"))?;
@@ -80,7 +84,9 @@ pub(super) fn people(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoErr
             .each(&format!("octroi principal approve {name}"), both)?;
     }
     story.step("claire", "Claire approves the vendor").run(approve("claire", "voltaic"))?;
-    story.step("claire", "Claire approves once more, for want of a second person").refused(approve("claire", "voltaic"))?;
+    story
+        .step("claire", "Claire approves once more, for want of a second person")
+        .refused(approve("claire", "voltaic"))?;
     story.step("marc", "A second person approves").run(approve("marc", "voltaic"))?;
     story.step("operator", "Who is there now?").shows(8).run(cast.octroi("operator", &["principal", "list"]))?;
     Ok(())

@@ -62,7 +62,9 @@ pub(super) fn at_rest(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoEr
     let (data, objects) = (cast.data(), cast.data().join("objects"));
     let mut owners = Command::new("stat");
     owners.args(["--format", "%A %u %n"]).args(["keys", "state", "objects"].map(|name| data.join(name)));
-    story.step("admin", "Whose are keys and data? Started by root, two users' who cannot read the other's").run(owners)?;
+    story
+        .step("admin", "Whose are keys and data? Started by root, two users' who cannot read the other's")
+        .run(owners)?;
     let listing = process::output(Command::new("find").arg(&objects).args(["-type", "f", "-size", "+16k"]))?;
     if let Some(object) = listing.lines().next() {
         let mut dump = Command::new("od");
