@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use uuid::Uuid;
 
-use crate::{DatasetId, Instant, Violations, time, violation::Check, wire::v1};
+use crate::{DatasetId, Instant, OrganisationId, Violations, time, violation::Check, wire::v1};
 
 /// Names an object within its dataset: 1-512 bytes of UTF-8, segments divided by `/`, none empty, `.` or `..`, no
 /// control characters and no backslash.
@@ -109,6 +109,8 @@ pub struct StoredObject {
     pub sealed_length: u64,
     /// When it was committed.
     pub stored: Instant,
+    /// The organisation whose principal stored this version.
+    pub stored_by: OrganisationId,
 }
 
 impl StoredObject {
@@ -134,6 +136,7 @@ impl From<&StoredObject> for v1::StoredObject {
             sealed_sha256: object.sealed_sha256.to_vec(),
             sealed_length: object.sealed_length,
             version_id: object.at.version_id.as_bytes().to_vec(),
+            stored_by: object.stored_by.to_string(),
         }
     }
 }
@@ -152,6 +155,7 @@ impl TryFrom<v1::StoredObject> for StoredObject {
         let uuid = check.field("uuid", Uuid::from_slice(&wire.uuid).map_err(|_| "must be 16 bytes"));
         let version_id = check.field("version_id", Uuid::from_slice(&wire.version_id).map_err(|_| "must be 16 bytes"));
         let sealed_sha256 = check.field("sealed_sha256", digest(&wire.sealed_sha256));
+        let stored_by = check.field("stored_by", wire.stored_by.parse());
         let parsed = (|| {
             Some(Self {
                 at: ObjectVersion { dataset: dataset?, uuid: uuid?, version_id: version_id? },
@@ -163,6 +167,7 @@ impl TryFrom<v1::StoredObject> for StoredObject {
                 sealed_sha256: sealed_sha256?,
                 sealed_length: wire.sealed_length,
                 stored: stored?,
+                stored_by: stored_by?,
             })
         })();
         check.finish(parsed)
@@ -197,6 +202,31 @@ mod tests {
         for bad in ["", "csv", "text/", "/csv", "text/csv\r\nx: y", "text/çsv", "te xt/csv"] {
             assert!(bad.parse::<MediaType>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_object_keeps_who_stored_it_to_the_evidence() {
+        let object = StoredObject {
+            at: ObjectVersion {
+                dataset: "capteurs".parse().unwrap(),
+                uuid: Uuid::from_bytes([1; 16]),
+                version_id: Uuid::from_bytes([2; 16]),
+            },
+            version: 3,
+            key: "a.csv".parse().unwrap(),
+            length: 4,
+            sha256: [5; 32],
+            media_type: MediaType::default(),
+            sealed_sha256: [6; 32],
+            sealed_length: 7,
+            stored: Instant::UNIX_EPOCH,
+            stored_by: "voltaic-sas".parse().unwrap(),
+        };
+        let wire = v1::StoredObject::from(&object);
+        assert_eq!(StoredObject::try_from(wire.clone()), Ok(object.clone()));
+        assert!(!format!("{:?}", object.published()).contains("voltaic"));
+        let nobodys = v1::StoredObject { stored_by: String::new(), ..wire };
+        assert!(StoredObject::try_from(nobodys).unwrap_err().to_string().contains("stored_by"));
     }
 
     proptest! {

@@ -50,7 +50,7 @@ impl From<RecordError> for Refusal {
 impl From<PutError> for Refusal {
     fn from(error: PutError) -> Self {
         match error {
-            PutError::Ended(_) => Self::Forbidden,
+            PutError::Ended(_) | PutError::StoredByAnother => Self::Forbidden,
             PutError::Precondition => Self::Changed,
             PutError::TooLarge { most } => Self::TooLarge { setting: "objects.max_object_bytes", limit: most },
             PutError::Upload(cause) => broken_upload(cause.as_ref()),

@@ -89,6 +89,8 @@ actions! {
     AddAgreement on Gateway,
     /// See the agreements.
     ListAgreements on Gateway,
+    /// See one's own requests and grants.
+    ListAccess on Gateway,
     /// Ask for access to a dataset.
     RequestAccess on Dataset,
     /// See a request for access.

@@ -200,6 +200,45 @@ fn strangers_are_told_when_a_credential_would_help() {
 }
 
 #[test]
+fn operators_take_away_what_they_cannot_see() {
+    let house = House::new();
+    let operator = house.enter("opal", "metropole", Role::Operator);
+    house.register.put_dataset(dataset("menages", Level::Sensitive, DatasetState::Published));
+    let hidden = id("menages");
+    let permit = house.gate.permit::<WithdrawDataset>(&operator, &hidden).unwrap();
+    assert_eq!(permit.decided().policies, ["operators-withdraw-and-raise"]);
+    assert!(house.gate.permit::<RaiseLevel>(&operator, &hidden).is_ok());
+    assert!(house.gate.may_see(&operator, permit.target()).is_none());
+    let kind = |denied: Denied| denied.kind;
+    for (refused, absent) in [
+        (
+            house.gate.permit::<ReadMetadata>(&operator, &hidden).map(drop).map_err(kind),
+            house.gate.permit::<WithdrawDataset>(&operator, &id("nothing")).map(drop).map_err(kind),
+        ),
+        (
+            house.gate.permit::<PublishDataset>(&operator, &hidden).map(drop).map_err(kind),
+            house.gate.permit::<DescribeDataset>(&operator, &hidden).map(drop).map_err(kind),
+        ),
+    ] {
+        assert_eq!((refused, absent), (Err(DeniedKind::NotFound), Err(DeniedKind::NotFound)));
+    }
+}
+
+#[test]
+fn requests_and_grants_are_listed_to_members_alone() {
+    let house = House::new();
+    for (number, role) in Role::ALL.iter().enumerate() {
+        let member = house.enter(&format!("member-{number}"), "volt-sas", *role);
+        assert!(house.gate.permit::<ListAccess>(&member, &()).is_ok(), "{role:?}");
+    }
+    let refused = house.gate.permit::<ListAccess>(&Caller::Anonymous, &()).unwrap_err();
+    assert_eq!(refused.kind, DeniedKind::Unauthenticated);
+    let vendor = house.enter("volta", "volt-sas", Role::Vendor);
+    house.register.revoke_organisation("volt-sas");
+    assert_eq!(house.gate.permit::<ListAccess>(&vendor, &()).unwrap_err().kind, DeniedKind::Unauthenticated);
+}
+
+#[test]
 fn names_of_principals_are_no_oracle() {
     let house = House::new();
     let vendor = house.lend();

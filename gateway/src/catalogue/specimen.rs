@@ -29,6 +29,7 @@ pub(super) fn object(dataset: &str, key: &str, length: u64) -> StoredObject {
         sealed_sha256: [4; 32],
         sealed_length: length + 100,
         stored: fixture::at(EPOCH - 70),
+        stored_by: "metropole".parse().unwrap(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! `AccessService`.
 
 use octroi_proto::{
-    AccessRequest, Agreement, AgreementId, DatasetId, Grant, GrantId, RequestId,
+    AccessRequest, Agreement, AgreementId, Dataset, DatasetId, Grant, GrantId, RequestId,
     access::parse_actions,
     time,
     wire::v1::{
@@ -11,8 +11,14 @@ use octroi_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{after, caller, field, page, page_size};
-use crate::{answer::Refusal, authorise, gateway::Gateway, registry::change};
+use super::{after, caller, field, page, page_size, page_within};
+use crate::{
+    answer::Refusal,
+    authenticate::Caller,
+    authorise::{self, Action, Asked, Granted},
+    gateway::Gateway,
+    registry::change,
+};
 
 /// The service.
 pub(super) fn service(gateway: Gateway) -> AccessServiceServer<Access> {
@@ -20,6 +26,24 @@ pub(super) fn service(gateway: Gateway) -> AccessServiceServer<Access> {
 }
 
 pub(super) struct Access(Gateway);
+
+/// The most requests or grants that one call looks at: each is a decision. Their ids are random behind the time they
+/// were made at, so a page token may be that of one which the caller cannot see.
+const MOST_LOOKED_AT: usize = 5_000;
+
+impl Access {
+    /// Whether a caller may do `A` to what is about this dataset; for a list, so that no is also the answer when the
+    /// dataset cannot be read.
+    fn may<A: Action>(&self, caller: &Caller, about: &DatasetId, target: impl FnOnce(Dataset) -> A::Target) -> bool {
+        match self.0.registry.dataset(about) {
+            Ok(found) => found.is_some_and(|dataset| self.0.gate.may::<A>(caller, &target(dataset))),
+            Err(error) => {
+                tracing::error!(action = A::NAME, %error, "no decision for a listing");
+                false
+            }
+        }
+    }
+}
 
 #[tonic::async_trait]
 impl AccessService for Access {
@@ -79,12 +103,15 @@ impl AccessService for Access {
         request: Request<v1::ListRequestsRequest>,
     ) -> Result<Response<v1::ListRequestsResponse>, Status> {
         let caller = caller(&request)?;
+        self.0.permit::<authorise::ListAccess>(&caller, &())?;
         let request = request.into_inner();
         let (limit, after) = (page_size(request.page_size)?, after(&request.page_token)?);
-        self.0.permit::<authorise::Probe>(&caller, &())?;
         let scan = |after: Option<&RequestId>, most| self.0.registry.requests(after, most);
-        let may = |it: &AccessRequest| self.0.gate.permit::<authorise::ReadRequest>(&caller, &it.id).is_ok();
-        let (page, next) = page(after, limit, scan, |it| it.id, may)?;
+        let may = |it: &AccessRequest| {
+            let target = |dataset| Asked { request: it.clone(), dataset };
+            self.may::<authorise::ReadRequest>(&caller, &it.dataset, target)
+        };
+        let (page, next) = page_within(MOST_LOOKED_AT, after, limit, scan, |it| it.id, may)?;
         Ok(Response::new(v1::ListRequestsResponse {
             requests: page.iter().map(Into::into).collect(),
             next_page_token: next.map(|id| id.to_string()).unwrap_or_default(),
@@ -131,12 +158,15 @@ impl AccessService for Access {
         request: Request<v1::ListGrantsRequest>,
     ) -> Result<Response<v1::ListGrantsResponse>, Status> {
         let caller = caller(&request)?;
+        self.0.permit::<authorise::ListAccess>(&caller, &())?;
         let request = request.into_inner();
         let (limit, after) = (page_size(request.page_size)?, after(&request.page_token)?);
-        self.0.permit::<authorise::Probe>(&caller, &())?;
         let scan = |after: Option<&GrantId>, most| self.0.registry.grants(after, most);
-        let may = |it: &Grant| self.0.gate.permit::<authorise::ReadGrant>(&caller, &it.id).is_ok();
-        let (page, next) = page(after, limit, scan, |it| it.id, may)?;
+        let may = |it: &Grant| {
+            let target = |dataset| Granted { grant: it.clone(), dataset };
+            self.may::<authorise::ReadGrant>(&caller, &it.dataset, target)
+        };
+        let (page, next) = page_within(MOST_LOOKED_AT, after, limit, scan, |it| it.id, may)?;
         Ok(Response::new(v1::ListGrantsResponse {
             grants: page.iter().map(Into::into).collect(),
             next_page_token: next.map(|id| id.to_string()).unwrap_or_default(),

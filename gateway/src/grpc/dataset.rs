@@ -19,6 +19,19 @@ pub(super) fn service(gateway: Gateway) -> DatasetServiceServer<Datasets> {
 
 pub(super) struct Datasets(Gateway);
 
+impl Datasets {
+    /// A changed dataset, as far as the caller may know of it: operators withdraw and raise what they cannot see.
+    fn changed(&self, caller: &Caller, dataset: &Dataset) -> Result<Response<v1::Dataset>, Status> {
+        if self.0.gate.may_see(caller, dataset).is_some() {
+            return answer(dataset);
+        }
+        let v1::Dataset { description, state, revision, .. } = dataset.into();
+        let v1::DatasetDescription { id, level, .. } = description.unwrap_or_default();
+        let description = Some(v1::DatasetDescription { id, level, ..v1::DatasetDescription::default() });
+        Ok(Response::new(v1::Dataset { description, state, revision, ..v1::Dataset::default() }))
+    }
+}
+
 #[tonic::async_trait]
 impl DatasetService for Datasets {
     async fn register(&self, request: Request<v1::RegisterDatasetRequest>) -> Result<Response<v1::Dataset>, Status> {
@@ -52,7 +65,7 @@ impl DatasetService for Datasets {
         let id = field("id", request.id.parse())?;
         let permit = self.0.permit::<authorise::WithdrawDataset>(&caller, &id)?;
         let reason = field("reason", request.reason.parse())?;
-        answer(&self.0.commit(permit.because(reason), change::WithdrawDataset).await?)
+        self.changed(&caller, &self.0.commit(permit.because(reason), change::WithdrawDataset).await?)
     }
 
     async fn raise_level(&self, request: Request<v1::RaiseLevelRequest>) -> Result<Response<v1::Dataset>, Status> {
@@ -62,7 +75,7 @@ impl DatasetService for Datasets {
         let permit = self.0.permit::<authorise::RaiseLevel>(&caller, &id)?;
         let reason = field("reason", request.reason.parse())?;
         let level = field("level", Level::from_wire(request.level))?.ok_or(Refusal::field("level", "is missing"))?;
-        answer(&self.0.commit(permit.because(reason), change::RaiseLevel { level }).await?)
+        self.changed(&caller, &self.0.commit(permit.because(reason), change::RaiseLevel { level }).await?)
     }
 
     async fn get(&self, request: Request<v1::GetDatasetRequest>) -> Result<Response<v1::Dataset>, Status> {

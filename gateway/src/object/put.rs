@@ -38,6 +38,9 @@ pub enum PutError {
     /// The permit ended while bytes came.
     #[error(transparent)]
     Ended(#[from] Ended),
+    /// A grant lets an organisation replace what it stored itself, and nothing else.
+    #[error("the object was stored by another organisation: choose another key")]
+    StoredByAnother,
     /// What had to be current is not.
     #[error("the current version is another than the one demanded")]
     Precondition,
@@ -84,6 +87,10 @@ impl<R: Register> Objects<R> {
     ) -> Result<StoredObject, PutError> {
         let dataset = permit.target().dataset.description.id.clone();
         let current = self.current(&dataset, &head.key)?;
+        // The register decides at the commit; this spares an upload that would be in vain.
+        if current.as_ref().is_some_and(|object| !may_replace(&permit, object)) {
+            return Err(PutError::StoredByAnother);
+        }
         if !head.precondition.holds(current.as_ref().map(|object| object.version)) {
             return Err(PutError::Precondition);
         }
@@ -147,6 +154,13 @@ impl<R: Register> Objects<R> {
         });
         committing.await.map_err(|error| PutError::Unknown(error.into()))?
     }
+}
+
+/// Whether a caller may put a version of its own in the place of this one: under a grant, only what its own
+/// organisation stored; without one it is the dataset's steward, who may.
+fn may_replace(permit: &Permit<StoreObject>, object: &StoredObject) -> bool {
+    let organisation = permit.caller().member().map(|member| &member.principal().organisation);
+    permit.target().grant.is_none() || organisation == Some(&object.stored_by)
 }
 
 /// Plaintext on its way into the store.

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use octroi_proto::{DatasetId, MediaType, ObjectKey, ObjectVersion, StoredObject, wire::v1::entry};
+use octroi_proto::{DatasetId, MediaType, ObjectKey, ObjectVersion, OrganisationId, StoredObject, wire::v1::entry};
 use tokio::sync::watch;
 
 use crate::authorise::{Action, Decided, DeleteObject, Lent, Permit, StoreObject};
@@ -95,8 +95,8 @@ impl Durable {
         &self.key
     }
 
-    /// The object as it will stand in the register, as this version, from this moment on.
-    pub fn stored(self, version: u64, stored: octroi_proto::Instant) -> StoredObject {
+    /// The object as it will stand in the register, as this version, stored by this organisation at this moment.
+    pub fn stored(self, version: u64, stored_by: OrganisationId, stored: octroi_proto::Instant) -> StoredObject {
         StoredObject {
             at: self.at,
             version,
@@ -107,6 +107,7 @@ impl Durable {
             sealed_sha256: self.sealed_sha256,
             sealed_length: self.sealed_length,
             stored,
+            stored_by,
         }
     }
 }

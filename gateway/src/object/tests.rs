@@ -11,8 +11,8 @@ use std::{
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
 use octroi_proto::{
-    CertificateDigest, Credential, Dataset, DatasetId, DatasetState, Instant, ObjectKey, Principal, PrincipalState,
-    Role, StoredObject,
+    CertificateDigest, Credential, Dataset, DatasetId, DatasetState, GrantAction, Instant, ObjectKey, Principal,
+    PrincipalState, Role, StoredObject,
     wire::v1::{self, entry::Record},
 };
 use tokio::sync::watch;
@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use super::{seal::HEADER_BYTES, *};
 use crate::{
     authenticate::{Caller, Member},
-    authorise::{Action, Decided, DeleteObject, FetchObject, Lent, Permit, StoreObject},
+    authorise::{Action, Decided, DeleteObject, FetchObject, Lent, Permit, StoreObject, tests::fixture},
     clock::{Clock as _, ManualClock},
     keys::server::tests::{Running, me},
     object::seal::ChunkSize,
@@ -73,7 +73,8 @@ impl Register for Book {
         if !precondition.holds(current) {
             return Err(CommitError::Precondition);
         }
-        let object = object.stored(current.unwrap_or(0) + 1, self.0.clock.now());
+        let organisation = permit.caller().member().unwrap().principal().organisation.clone();
+        let object = object.stored(current.unwrap_or(0) + 1, organisation, self.0.clock.now());
         objects.insert(object.key.clone(), object.clone());
         Ok(Committed { object, replaced })
     }
@@ -311,6 +312,26 @@ async fn a_put_that_fails_leaves_neither_bytes_nor_key() {
     // What object_store staged is removed behind its back.
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!((world.stored_files().len(), world.key_files().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_put_in_the_place_of_anothers_object_is_refused_before_its_bytes() {
+    let world = World::new().await;
+    let first = world.put(Precondition::None, b"one").await.unwrap();
+    assert_eq!(first.stored_by.as_str(), "voltaic-sas");
+    let head = || PutHead { key: key(), media_type: Default::default(), precondition: Precondition::None };
+    let lent_to = |organisation: &str| {
+        let member =
+            Member::for_test(Principal { organisation: organisation.parse().unwrap(), ..vendor() }, Instant::MAX);
+        let grant = fixture::grant(1, "capteurs", organisation, &[GrantAction::Store], fixture::EPOCH + 60);
+        Permit::for_test(Caller::Member(member), Lent { dataset: dataset(), grant: Some(grant) }, None, 0)
+    };
+    let never = stream::pending::<Result<Bytes, std::io::Error>>();
+    let refused = world.objects.put(lent_to("rival-sas"), head(), never).await;
+    assert!(matches!(refused, Err(PutError::StoredByAnother)));
+    assert_eq!((world.stored_files().len(), world.key_files().len()), (1, 1));
+    let two = stream::iter([Ok::<_, std::io::Error>(Bytes::from_static(b"two"))]);
+    assert_eq!(world.objects.put(lent_to("voltaic-sas"), head(), two).await.unwrap().version, 2);
 }
 
 #[tokio::test]

@@ -95,7 +95,7 @@ impl World {
         world
     }
 
-    fn approved(&mut self, name: &str, organisation: &str, role: Role) {
+    pub(super) fn approved(&mut self, name: &str, organisation: &str, role: Role) {
         self.add("opal", name, organisation, role).unwrap();
         for approver in ["claire", "rene"] {
             if self.principal(name).state == PrincipalState::Waiting {
@@ -113,6 +113,13 @@ impl World {
 
     pub(super) fn dataset(&mut self, id: &str, level: Level) -> Dataset {
         self.run("claire", Gateway, RegisterDataset { description: description(id, level) }).unwrap()
+    }
+
+    /// Puts a principal's row into the index, as no change does.
+    pub(super) fn overwrite(&self, principal: &Principal) {
+        let row = prost::Message::encode_to_vec(&v1::Principal::from(principal));
+        let key = table::Table::Principals.key(&[principal.name.as_str().as_bytes()]);
+        self.registry.0.index.rows().insert(key, row).unwrap();
     }
 
     pub(super) fn principal(&self, name: &str) -> Principal {

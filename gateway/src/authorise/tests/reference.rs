@@ -34,7 +34,8 @@ impl World {
             "Probe" | "ReadLog" => true,
             "ReadMetadata" => own || self.is(Role::Auditor) || (published && self.metadata_is_open()),
             "RegisterDataset" | "AddAgreement" => self.is(Role::Steward),
-            "DescribeDataset" | "PublishDataset" | "WithdrawDataset" | "RaiseLevel" | "DecideRequest" => own,
+            "DescribeDataset" | "PublishDataset" | "DecideRequest" => own,
+            "WithdrawDataset" | "RaiseLevel" => own || self.is(Role::Operator),
             "AddPrincipal" | "RevokePrincipal" | "RevokeOrganisation" => {
                 self.is(Role::Steward) || self.is(Role::Operator)
             }
@@ -45,6 +46,7 @@ impl World {
             "ListPrincipals" | "ListAgreements" => {
                 [Role::Steward, Role::Reviewer, Role::Operator, Role::Auditor].iter().any(|role| self.is(*role))
             }
+            "ListAccess" => self.caller.is_some(),
             "RequestAccess" => self.is(Role::Vendor) && published && level == Level::QuasiSensitive,
             "ReadRequest" => own || self.is(Role::Auditor) || self.acts_for(self.request.organisation.as_str()),
             "ReadGrant" => own || self.is(Role::Auditor) || self.acts_for(self.grants[0].0.organisation.as_str()),

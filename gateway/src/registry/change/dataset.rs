@@ -5,7 +5,7 @@ use octroi_proto::{
     wire::v1::entry::Record,
 };
 
-use super::{Change, ChangeError, Subject, View, actor, own};
+use super::{Change, ChangeError, Subject, View, actor, own, own_or_operated};
 use crate::authorise::{self as action, Permit};
 
 /// Registers a dataset as a draft.
@@ -28,11 +28,12 @@ pub struct DescribeDataset {
 #[derive(Debug, Clone, Copy)]
 pub struct PublishDataset;
 
-/// Withdraws a published dataset.
+/// Withdraws a published dataset. Its own steward's to do, or any operator's.
 #[derive(Debug, Clone, Copy)]
 pub struct WithdrawDataset;
 
 /// Raises a dataset's level. What becomes sensitive becomes hidden; its steward may then describe it as visible.
+/// Its own steward's to do, or any operator's.
 #[derive(Debug, Clone, Copy)]
 pub struct RaiseLevel {
     /// The new level.
@@ -126,7 +127,7 @@ impl Change for WithdrawDataset {
         view: &View<'_>,
         now: Instant,
     ) -> Result<(Record, Dataset), ChangeError> {
-        let (dataset, _) = own(&permit.target().description.id, permit, view)?;
+        let dataset = own_or_operated(&permit.target().description.id, permit, view)?;
         match dataset.state {
             DatasetState::Published => {}
             DatasetState::Draft | DatasetState::Withdrawn => return Err(state(&dataset, "published")),
@@ -145,7 +146,7 @@ impl Change for RaiseLevel {
         view: &View<'_>,
         now: Instant,
     ) -> Result<(Record, Dataset), ChangeError> {
-        let (mut dataset, _) = own(&permit.target().description.id, permit, view)?;
+        let mut dataset = own_or_operated(&permit.target().description.id, permit, view)?;
         if self.level <= dataset.description.level {
             return Err(ChangeError::LevelFalls { current: dataset.description.level });
         }

@@ -5,7 +5,7 @@ use octroi_proto::{
     wire::v1::{self, entry::Record},
 };
 
-use super::{Change, ChangeError, Subject, View, actor, current, is_steward};
+use super::{Change, ChangeError, Subject, View, actor, current, is_steward, own};
 use crate::{
     authorise::{self as action, Lent, Permit},
     object::{Committed, Durable, Precondition},
@@ -39,13 +39,15 @@ impl Change for CommitObject {
         view: &View<'_>,
         now: Instant,
     ) -> Result<(Record, Committed), ChangeError> {
-        let (dataset, actor) = stands(permit, view)?;
+        let actor = actor(permit, view)?;
+        let dataset = current(&permit.target().dataset.description.id, view)?;
         match dataset.description.level {
             level @ Level::Sensitive => return Err(ChangeError::LevelUnfit { level }),
             Level::Public | Level::QuasiSensitive => {}
         }
-        may_store(&actor, &dataset, permit.target(), view, now)?;
         let replaced = view.object(&dataset.description.id, self.object.key())?;
+        // Before the precondition, so that whoever may not replace a version does not learn which it is.
+        may_store(&actor, &dataset, permit.target(), replaced.as_ref(), view, now)?;
         let current = replaced.as_ref().map(|object| object.version);
         if !self.precondition.holds(current) {
             return Err(ChangeError::Version { current });
@@ -54,7 +56,7 @@ impl Change for CommitObject {
         if self.object.at().dataset != dataset.description.id || !replaced.as_ref().is_none_or(same) {
             return Err(ChangeError::Superseded);
         }
-        let object = self.object.clone().stored(current.unwrap_or(0) + 1, now);
+        let object = self.object.clone().stored(current.unwrap_or(0) + 1, actor.organisation, now);
         Ok((Record::Object((&object).into()), Committed { object, replaced }))
     }
 }
@@ -67,10 +69,10 @@ impl Change for RemoveObject {
         &self,
         permit: &Permit<Self::Action>,
         view: &View<'_>,
-        now: Instant,
+        _: Instant,
     ) -> Result<(Record, StoredObject), ChangeError> {
-        let (dataset, actor) = stands(permit, view)?;
-        may_store(&actor, &dataset, permit.target(), view, now)?;
+        // No grant lends this: who could remove another's object could put their own in its place.
+        let (dataset, _) = own(&permit.target().dataset.description.id, permit, view)?;
         let found = view.object(&dataset.description.id, &self.key)?;
         let object = found.ok_or(ChangeError::Absent(Subject::Object))?;
         if !self.precondition.holds(Some(object.version)) {
@@ -87,20 +89,13 @@ impl Change for RemoveObject {
     }
 }
 
-fn stands<A: action::Action<Target = Lent>>(
-    permit: &Permit<A>,
-    view: &View<'_>,
-) -> Result<(Dataset, Principal), ChangeError> {
-    let actor = actor(permit, view)?;
-    Ok((current(&permit.target().dataset.description.id, view)?, actor))
-}
-
-/// The dataset's own steward may, at any level; and a vendor under a live grant to store, while the dataset is
-/// published and quasi-sensitive.
+/// The dataset's own steward may store; and a vendor under a live grant to store, while the dataset is published and
+/// quasi-sensitive, if it replaces nothing or what its own organisation stored.
 fn may_store(
     actor: &Principal,
     dataset: &Dataset,
     lent: &Lent,
+    replaced: Option<&StoredObject>,
     view: &View<'_>,
     now: Instant,
 ) -> Result<(), ChangeError> {
@@ -122,5 +117,11 @@ fn may_store(
         None => true,
         Some(id) => view.agreement(id)?.is_some_and(|agreement| agreement.review_due > now),
     };
-    if rests { Ok(()) } else { Err(ChangeError::NotLent) }
+    if !rests {
+        return Err(ChangeError::NotLent);
+    }
+    match replaced {
+        Some(object) if object.stored_by != actor.organisation => Err(ChangeError::StoredByAnother),
+        Some(_) | None => Ok(()),
+    }
 }

@@ -9,6 +9,11 @@ use super::{Change, ChangeError, Subject, View, actor};
 use crate::authorise::{self as action, Permit};
 
 /// Adds a principal. Its organisation comes into being with the first one.
+///
+/// Until the register has its first steward nobody could approve, so an operator's adding suffices for the roles that
+/// approve or watch. That is over for good with the first steward, whatever becomes of it: from then on a new steward
+/// needs a steward's approval like anyone else, and if none should be left, nobody can be approved any more. So the
+/// last one cannot be revoked ([`ChangeError::LastSteward`]).
 #[derive(Debug, Clone)]
 pub struct AddPrincipal {
     /// Its name, never used before.
@@ -25,11 +30,11 @@ pub struct AddPrincipal {
 #[derive(Debug, Clone, Copy)]
 pub struct ApprovePrincipal;
 
-/// Revokes a principal for good.
+/// Revokes a principal for good; not the last active steward.
 #[derive(Debug, Clone, Copy)]
 pub struct RevokePrincipal;
 
-/// Revokes an organisation with every principal and every grant it has.
+/// Revokes an organisation with every principal and every grant it has; not the one of the last active steward.
 #[derive(Debug, Clone)]
 pub struct RevokeOrganisation {
     /// Which one.
@@ -65,7 +70,7 @@ impl Change for AddPrincipal {
         if view.organisation(&self.organisation)?.is_some_and(|organisation| organisation.revoked) {
             return Err(ChangeError::OrganisationRevoked);
         }
-        let founding = self.founded_by(&actor) && !view.any_principal(is_active_steward)?;
+        let founding = self.founded_by(&actor) && !view.any_principal(|other| other.role == Role::Steward)?;
         let active = founding || self.role == Role::Harvester;
         let approvals = founding.then(|| Approval { by: actor.name.clone(), steward: false, at: now });
         Ok(recorded(Principal {
@@ -91,8 +96,7 @@ impl AddPrincipal {
         if holder.is_some() { Err(ChangeError::Taken(subject)) } else { Ok(()) }
     }
 
-    /// Whether this actor could found the register with this role: while it has no active steward, nobody could
-    /// approve, so an operator's adding suffices for the roles that approve or watch.
+    /// Whether this actor could found the register with this role, before there is any steward.
     fn founded_by(&self, actor: &Principal) -> bool {
         let founding = match self.role {
             Role::Steward | Role::Reviewer | Role::Operator | Role::Auditor => true,
@@ -152,9 +156,13 @@ impl Change for RevokePrincipal {
         actor(permit, view)?;
         let principal = current(&permit.target().name, view)?;
         match principal.state {
-            PrincipalState::Waiting | PrincipalState::Active => Ok(recorded(revoked(principal))),
-            PrincipalState::Revoked => Err(state(&principal, "waiting or active")),
+            PrincipalState::Waiting | PrincipalState::Active => {}
+            PrincipalState::Revoked => return Err(state(&principal, "waiting or active")),
         }
+        if is_active_steward(&principal) {
+            a_steward_remains(view, |other| other.name != principal.name)?;
+        }
+        Ok(recorded(revoked(principal)))
     }
 }
 
@@ -176,6 +184,9 @@ impl Change for RevokeOrganisation {
         let organisation = Organisation { revoked: true, generation: organisation.generation + 1, ..organisation };
         let mut members = view.members(&self.id)?;
         members.retain(|member| member.state != PrincipalState::Revoked);
+        if members.iter().any(is_active_steward) {
+            a_steward_remains(view, |other| other.organisation != self.id)?;
+        }
         let principals: Vec<v1::Principal> = members.into_iter().map(|member| (&revoked(member)).into()).collect();
         let mut grants = view.grants_to(&self.id)?;
         grants.retain(|grant| grant.revoked.is_none());
@@ -214,6 +225,12 @@ fn approves(role: Role) -> bool {
         Role::Steward | Role::Reviewer | Role::Operator => true,
         Role::Auditor | Role::Researcher | Role::Vendor | Role::Harvester | Role::Device => false,
     }
+}
+
+/// Whether among those who stay there is a steward who can approve the next one.
+fn a_steward_remains(view: &View<'_>, stays: impl Fn(&Principal) -> bool) -> Result<(), ChangeError> {
+    let remains = view.any_principal(|other| is_active_steward(other) && stays(other))?;
+    if remains { Ok(()) } else { Err(ChangeError::LastSteward) }
 }
 
 fn is_active_steward(principal: &Principal) -> bool {

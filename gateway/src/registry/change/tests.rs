@@ -63,6 +63,49 @@ fn bootstrap_ends_with_the_first_steward() {
     assert_eq!(world.add("opal", "portal", "data-gouv", Role::Harvester).unwrap().state, PrincipalState::Active);
 }
 
+/// The attack: an operator revokes every steward, so that its adding suffices again, and adds puppets.
+#[test]
+fn the_register_is_founded_once_whatever_becomes_of_its_stewards() {
+    let mut world = World::new();
+    let claire = world.add("opal", "claire", "ville", Role::Steward).unwrap();
+    assert!(matches!(world.run("opal", claire.clone(), RevokePrincipal), Err(ChangeError::LastSteward)));
+    for state in [PrincipalState::Revoked, PrincipalState::Waiting] {
+        // Behind the rules' back: they do not let it come to this.
+        world.overwrite(&Principal { state, ..claire.clone() });
+        for role in [Role::Steward, Role::Reviewer, Role::Operator, Role::Auditor] {
+            let puppet = world.add("opal", &format!("{}-{}", role.as_str(), state.as_str()), "ville", role).unwrap();
+            assert_eq!(puppet.state, PrincipalState::Waiting, "{role:?} beside a steward {state:?}");
+            assert!(puppet.approvals.is_empty());
+        }
+    }
+}
+
+#[test]
+fn the_last_active_steward_stays() {
+    let mut world = World::peopled();
+    let [claire, colin] = ["claire", "colin"].map(|name| world.principal(name));
+    let ville = || RevokeOrganisation { id: "ville".parse().unwrap() };
+    let refused = world.run("opal", Gateway, ville()).unwrap_err();
+    assert!(matches!(refused, ChangeError::LastSteward), "both stewards are of it");
+    assert_eq!(refused.kind(), RefusalKind::Precondition);
+    assert!(refused.to_string().ends_with("add and approve another steward first"));
+    world.run("opal", colin, RevokePrincipal).unwrap();
+    let diane = world.add("claire", "diane", "agglo", Role::Steward).unwrap();
+    for who in ["opal", "claire"] {
+        assert!(matches!(world.run(who, claire.clone(), RevokePrincipal), Err(ChangeError::LastSteward)));
+    }
+    assert!(matches!(world.run("opal", Gateway, ville()), Err(ChangeError::LastSteward)), "diane waits");
+    assert_eq!(world.principal("claire").state, PrincipalState::Active);
+    for who in ["claire", "rene"] {
+        world.run(who, diane.clone(), ApprovePrincipal).unwrap();
+    }
+    world.run("opal", Gateway, ville()).unwrap();
+    assert_eq!(world.principal("claire").state, PrincipalState::Revoked);
+    assert!(matches!(world.run("diane", diane, RevokePrincipal), Err(ChangeError::LastSteward)));
+    let unneeded = world.add("diane", "unneeded", "agglo", Role::Steward).unwrap();
+    assert!(world.run("diane", unneeded, RevokePrincipal).is_ok(), "one who waits is not the last active one");
+}
+
 #[test]
 fn names_and_credentials_are_used_once() {
     let mut world = World::peopled();
@@ -148,10 +191,17 @@ fn an_organisation_goes_with_all_it_has() {
 fn only_its_own_steward_manages_a_dataset() {
     let mut world = World::peopled();
     let dataset = world.dataset("capteurs", Level::QuasiSensitive);
+    let describe = DescribeDataset { description: description("capteurs", Level::QuasiSensitive), revision: None };
     for other in ["colin", "opal", "rene", "volta"] {
         assert!(matches!(world.run(other, dataset.clone(), PublishDataset), Err(ChangeError::NotSteward)), "{other}");
-        let raise = RaiseLevel { level: Level::Sensitive };
-        assert!(matches!(world.run(other, dataset.clone(), raise), Err(ChangeError::NotSteward)), "{other}");
+        let refused = world.run(other, dataset.clone(), describe.clone());
+        assert!(matches!(refused, Err(ChangeError::NotSteward)), "{other}");
+    }
+    for other in ["colin", "rene", "volta"] {
+        let raised = world.run(other, dataset.clone(), RaiseLevel { level: Level::Sensitive });
+        assert!(matches!(raised, Err(ChangeError::NotStewardNorOperator)), "{other}");
+        let withdrawn = world.run(other, dataset.clone(), WithdrawDataset);
+        assert!(matches!(withdrawn, Err(ChangeError::NotStewardNorOperator)), "{other}");
     }
     let register = RegisterDataset { description: description("other", Level::Public) };
     assert!(matches!(world.run("opal", Gateway, register.clone()), Err(ChangeError::NotSteward)));
@@ -162,6 +212,25 @@ fn only_its_own_steward_manages_a_dataset() {
         world.run("claire", Gateway, RegisterDataset { description: unfit }),
         Err(ChangeError::Invalid(_))
     ));
+}
+
+#[test]
+fn operators_take_away_and_never_give() {
+    let mut world = World::peopled();
+    let dataset = published(&mut world, "capteurs", Level::Public);
+    let raised = world.run("opal", dataset.clone(), RaiseLevel { level: Level::QuasiSensitive }).unwrap();
+    assert_eq!(raised.description.level, Level::QuasiSensitive);
+    for level in [Level::Public, Level::QuasiSensitive] {
+        let lowered = world.run("opal", dataset.clone(), RaiseLevel { level });
+        assert!(matches!(lowered, Err(ChangeError::LevelFalls { current: Level::QuasiSensitive })));
+    }
+    assert_eq!(world.run("opal", dataset.clone(), WithdrawDataset).unwrap().state, DatasetState::Withdrawn);
+    assert!(matches!(world.run("opal", dataset.clone(), WithdrawDataset), Err(ChangeError::State { .. })));
+    assert!(matches!(world.run("opal", dataset.clone(), PublishDataset), Err(ChangeError::NotSteward)));
+    let lent = Lent { dataset, grant: None };
+    assert!(matches!(world.run("opal", lent.clone(), object("a", 1)), Err(ChangeError::NotLent)));
+    let remove = RemoveObject { key: "a".parse().unwrap(), precondition: Precondition::None };
+    assert!(matches!(world.run("opal", lent, remove), Err(ChangeError::NotSteward)));
 }
 
 #[test]
@@ -294,6 +363,44 @@ fn objects_are_stored_by_the_steward_and_under_a_live_grant() {
     assert!(world.run("claire", lent(None), remove).is_ok(), "what is there can still be destroyed");
 }
 
+/// The attack: a vendor lent a dataset for storing puts its own bytes in the place of the steward's or another vendor's.
+#[test]
+fn a_vendor_replaces_what_its_own_organisation_stored_alone() {
+    let mut world = World::peopled();
+    world.approved("vito", "voltaic-sas", Role::Vendor);
+    world.approved("rival", "rival-sas", Role::Vendor);
+    let dataset = published(&mut world, "capteurs", Level::QuasiSensitive);
+    let expires = later(&world, YEAR);
+    let [ours, theirs] = ["volta", "rival"].map(|who| {
+        let change = RequestAccess { purpose: "network planning".parse().unwrap(), actions: vec![GrantAction::Store] };
+        let request = world.run(who, dataset.clone(), change).unwrap();
+        let grant = grant(&mut world, &dataset, &request, expires, None).unwrap();
+        Lent { dataset: dataset.clone(), grant: Some(grant) }
+    });
+    let own = Lent { dataset, grant: None };
+    let made = world.run("volta", ours.clone(), object("a", 1)).unwrap().object;
+    assert_eq!((made.version, made.stored_by.as_str()), (1, "voltaic-sas"));
+    assert_eq!(world.run("vito", ours.clone(), object("a", 1)).unwrap().object.version, 2, "a colleague's");
+    world.run("claire", own.clone(), object("b", 2)).unwrap();
+    for precondition in [Precondition::None, Precondition::Version(1), Precondition::Version(7), Precondition::Absent] {
+        for (who, lent, key, uuid) in [("volta", &ours, "b", 2), ("rival", &theirs, "a", 1), ("rival", &theirs, "a", 9)]
+        {
+            let refused = world.run(who, lent.clone(), CommitObject { precondition, ..object(key, uuid) }).unwrap_err();
+            assert!(matches!(refused, ChangeError::StoredByAnother), "{who} {key} {precondition:?}: {refused}");
+            assert_eq!(refused.kind(), RefusalKind::Denied);
+        }
+    }
+    // Nor by removing it first.
+    for (who, lent, key) in [("volta", &ours, "b"), ("rival", &theirs, "a"), ("volta", &ours, "a")] {
+        let remove = RemoveObject { key: key.parse().unwrap(), precondition: Precondition::None };
+        assert!(matches!(world.run(who, lent.clone(), remove), Err(ChangeError::NotSteward)), "{who} {key}");
+    }
+    let taken = world.run("claire", own, object("a", 1)).unwrap().object;
+    assert_eq!((taken.version, taken.stored_by.as_str()), (3, "ville"));
+    assert!(matches!(world.run("volta", ours, object("a", 1)), Err(ChangeError::StoredByAnother)));
+    assert_eq!(world.registry.object(&taken.at.dataset, &taken.key).unwrap(), Some(taken));
+}
+
 #[test]
 fn an_expired_grant_stores_nothing() {
     let mut world = World::peopled();
@@ -386,6 +493,41 @@ proptest! {
             }
             let found = world.registry.dataset(&first.description.id).unwrap().unwrap();
             prop_assert_eq!((found.state, found.description.level, found.revision), (state, level, revision));
+        }
+    }
+
+    /// Whatever is revoked in whatever order, a steward stays, and nothing else is refused for its sake.
+    #[test]
+    fn there_is_always_an_active_steward(order in prop::collection::vec(0..6_usize, 0..8)) {
+        const HOMES: [(&str, &str); 3] = [("claire", "ville"), ("colin", "ville"), ("diane", "agglo")];
+        let mut world = World::peopled();
+        world.approved("diane", "agglo", Role::Steward);
+        // Of nobody's organisation but its own, to revoke all others.
+        world.approved("olive", "machines", Role::Operator);
+        let mut active = HOMES.to_vec();
+        for step in order {
+            let mut left = active.clone();
+            let result = match (HOMES.get(step), step) {
+                (Some((name, _)), _) => {
+                    left.retain(|(steward, _)| steward != name);
+                    world.run("olive", world.principal(name), RevokePrincipal).map(drop)
+                }
+                (None, step) => {
+                    let id = ["ville", "agglo", "voltaic-sas"][step - HOMES.len()];
+                    left.retain(|(_, home)| *home != id);
+                    world.run("olive", Gateway, RevokeOrganisation { id: id.parse().unwrap() }).map(drop)
+                }
+            };
+            let last = left.is_empty() && left != active;
+            prop_assert_eq!(matches!(result, Err(ChangeError::LastSteward)), last, "{:?}: {:?}", step, result);
+            if !last {
+                active = left;
+            }
+            prop_assert!(!active.is_empty());
+            for (name, _) in HOMES {
+                let stands = active.iter().any(|(steward, _)| *steward == name);
+                prop_assert_eq!(world.principal(name).state == PrincipalState::Active, stands, "{}", name);
+            }
         }
     }
 
