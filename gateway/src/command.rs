@@ -25,8 +25,8 @@ mod registry;
 mod request;
 mod verify;
 
-pub use error::CommandError;
 use connect::Connection;
+pub use error::CommandError;
 use output::Output;
 
 use crate::clock::SystemClock;
@@ -134,7 +134,11 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Verify(args) => verify::run(&args, common.profile.as_deref(), output),
         Command::Registry(command) => registry::run(&command, output),
         Command::Client(command) => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().map_err(CommandError::Runtime)?;
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .enable_all()
+                .build()
+                .map_err(CommandError::Runtime)?;
             runtime.block_on(run_client(command, &common, output))
         }
     }

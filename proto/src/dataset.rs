@@ -198,7 +198,7 @@ impl FromStr for Retention {
 
     fn from_str(text: &str) -> Result<Self, InvalidRetention> {
         let span: jiff::Span = text.parse().map_err(|_| InvalidRetention)?;
-        let calendar = text.starts_with('P') && !text.contains('T') && text.len() <= 32;
+        let calendar = text.starts_with('P') && !text.contains(['T', 't']) && text.len() <= 32;
         if calendar && span.is_positive() { Ok(Self(text.to_owned())) } else { Err(InvalidRetention) }
     }
 }
@@ -546,7 +546,7 @@ mod tests {
         for good in ["P5Y", "P6M", "P90D", "P2W", "P1Y6M"] {
             assert!(good.parse::<Retention>().is_ok(), "{good}");
         }
-        for bad in ["", "5 years", "PT5H", "P0D", "-P5Y", "P", "P5Y "] {
+        for bad in ["", "5 years", "PT5H", "P1Dt1H", "P0D", "-P5Y", "P", "P5Y "] {
             assert!(bad.parse::<Retention>().is_err(), "{bad}");
         }
     }

@@ -72,7 +72,11 @@ impl FromStr for MediaType {
         let essence = text.split(';').next().unwrap_or_default().trim();
         let named = essence.split_once('/').is_some_and(|(kind, subtype)| token(kind) && token(subtype));
         let visible = text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
-        if named && visible && text.len() <= 127 { Ok(Self(text.to_owned())) } else { Err(InvalidMediaType) }
+        if named && visible && text.trim() == text && text.len() <= 127 {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidMediaType)
+        }
     }
 }
 
@@ -199,7 +203,8 @@ mod tests {
         for good in ["text/csv", "text/csv; charset=utf-8", "application/vnd.apache.parquet"] {
             assert!(good.parse::<MediaType>().is_ok(), "{good}");
         }
-        for bad in ["", "csv", "text/", "/csv", "text/csv\r\nx: y", "text/çsv", "te xt/csv"] {
+        for bad in ["", "csv", "text/", "/csv", "text/csv\r\nx: y", "text/çsv", "te xt/csv", " text/csv", "text/csv "]
+        {
             assert!(bad.parse::<MediaType>().is_err(), "{bad}");
         }
     }

@@ -105,7 +105,8 @@ impl City {
     /// Changes settings in `octroi.toml`.
     pub fn set(&self, settings: Settings<'_>) {
         let path = self.config();
-        let mut lines: Vec<String> = fs::read_to_string(&path).expect("init wrote it").lines().map(str::to_owned).collect();
+        let mut lines: Vec<String> =
+            fs::read_to_string(&path).expect("init wrote it").lines().map(str::to_owned).collect();
         for (section, key, value) in settings {
             let header = format!("[{section}]");
             let start = lines.iter().position(|line| *line == header).unwrap_or_else(|| panic!("no section {header}"));
@@ -139,8 +140,7 @@ impl City {
             .spawn()
             .expect("the binary runs");
         self.serving = Some(Serving(child));
-        let took = wait_until("the gateway to be ready", Duration::from_secs(20), || self.ready());
-        took
+        wait_until("the gateway to be ready", Duration::from_secs(20), || self.ready())
     }
 
     fn ready(&mut self) -> bool {
@@ -151,7 +151,12 @@ impl City {
 
     /// Tries to start the gateway with what is configured; what it said when it would not.
     pub fn serve_refused(&self) -> Said {
-        let output = Command::new("timeout").arg("20").arg(octroi_binary()).args(["serve", "--config"]).arg(self.config()).output();
+        let output = Command::new("timeout")
+            .arg("20")
+            .arg(octroi_binary())
+            .args(["serve", "--config"])
+            .arg(self.config())
+            .output();
         output.expect("the binary runs").into()
     }
 
@@ -175,7 +180,9 @@ impl City {
         serving.wait();
         // The key process follows by itself; a test that starts the next one must not race it.
         if let Some(keys) = keys {
-            wait_until("the key process to end", Duration::from_secs(5), || !Path::new(&format!("/proc/{keys}")).exists());
+            wait_until("the key process to end", Duration::from_secs(5), || {
+                !Path::new(&format!("/proc/{keys}")).exists()
+            });
         }
     }
 
@@ -242,7 +249,12 @@ impl City {
 
     /// Runs `octroi` without a profile.
     pub fn plain(&self, arguments: &[&str]) -> Said {
-        Command::new(octroi_binary()).args(arguments).env_remove("OCTROI_PROFILE").output().expect("the binary runs").into()
+        Command::new(octroi_binary())
+            .args(arguments)
+            .env_remove("OCTROI_PROFILE")
+            .output()
+            .expect("the binary runs")
+            .into()
     }
 
     /// Runs `octroi` as this principal.
@@ -262,7 +274,10 @@ impl City {
     pub fn onboard(&self, name: &str, organisation: &str, role: &str) {
         let out = self.data().join("identities").join(name);
         let out = out.to_str().expect("a path");
-        let added = self.octroi("operator", &["principal", "add", name, "--org", organisation, "--role", role, "--out", out, "--json"]);
+        let added = self.octroi(
+            "operator",
+            &["principal", "add", name, "--org", organisation, "--role", role, "--out", out, "--json"],
+        );
         if added.expect().json()["state"] == "waiting" {
             self.octroi("claire", &["principal", "approve", name]).expect();
             self.octroi("operator", &["principal", "approve", name]).expect();

@@ -6,7 +6,8 @@ use crate::{Said, repository};
 
 /// The interpreter with the packages of `tests/requirements.txt`, which `cargo xtask test` prepares.
 fn interpreter() -> PathBuf {
-    let path = std::env::var_os("OCTROI_PYTHON").expect("run the tests with `cargo xtask test`, which sets OCTROI_PYTHON");
+    let path =
+        std::env::var_os("OCTROI_PYTHON").expect("run the tests with `cargo xtask test`, which sets OCTROI_PYTHON");
     PathBuf::from(path)
 }
 
@@ -17,7 +18,8 @@ fn stubs() -> &'static PathBuf {
     let folder = STUBS.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let proto = repository().join("proto");
-        let files = ["access", "dataset", "evidence", "object", "principal"].map(|name| format!("octroi/v1/{name}.proto"));
+        let files =
+            ["access", "dataset", "evidence", "object", "principal"].map(|name| format!("octroi/v1/{name}.proto"));
         let made = Command::new(interpreter())
             .args(["-m", "grpc_tools.protoc"])
             .arg(format!("-I{}", proto.display()))

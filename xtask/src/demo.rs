@@ -113,7 +113,7 @@ fn perform(project: &Project, options: &Options, stage: &Stage) -> Result<(), De
     let mut story = Story::new(&stage.folder);
     let gateway = plot::set_up(&mut story, &cast)?;
     let interrupt = gateway.interrupt();
-    let scene = Scene { cast: &cast, descriptions: &project.root().join("config/demo"), lake: &lake };
+    let scene = Scene { cast: &cast, descriptions: &stage.descriptions(), lake: &lake };
     match plot::tell(&mut story, &scene) {
         Err(_) if interrupt.happened() => {
             gateway.wait()?;
@@ -159,9 +159,14 @@ impl Stage {
         let stage = Self { folder: std::path::absolute(&folder).map_err(file(&folder))? };
         let bin = stage.folder.join("bin");
         fs::create_dir(&bin).map_err(file(&bin))?;
+        copy_folder(&project.root().join("config/demo"), &stage.descriptions())?;
         let built = project.target().join("debug/octroi");
         fs::copy(&built, bin.join("octroi")).map_err(file(&built))?;
         Ok(stage)
+    }
+
+    fn descriptions(&self) -> PathBuf {
+        self.folder.join("descriptions")
     }
 
     fn lake(&self) -> PathBuf {
@@ -172,6 +177,21 @@ impl Stage {
     fn strike(self) -> Result<(), DemoError> {
         fs::remove_dir_all(&self.folder).map_err(file(&self.folder))
     }
+}
+
+/// A folder with all that is in it.
+fn copy_folder(from: &Path, to: &Path) -> Result<(), DemoError> {
+    fs::create_dir(to).map_err(file(to))?;
+    for entry in fs::read_dir(from).map_err(file(from))? {
+        let entry = entry.map_err(file(from))?;
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy_folder(&path, &copy)?;
+        } else {
+            fs::copy(&path, &copy).map_err(file(&path))?;
+        }
+    }
+    Ok(())
 }
 
 fn file(path: &Path) -> impl FnOnce(io::Error) -> DemoError {

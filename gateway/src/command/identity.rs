@@ -43,9 +43,12 @@ pub(super) fn certificate_request(key: &KeyPair) -> Result<CertificateSigningReq
 
 /// A certificate request from a PEM file, as DER.
 pub(super) fn read_request(path: &Path) -> Result<Vec<u8>, CommandError> {
-    let bytes =
-        fs::read(path).map_err(|source| CommandError::File { doing: "read", path: path.to_owned(), source })?;
-    let malformed = |problem: String| CommandError::Malformed { path: path.to_owned(), what: "a certificate request in PEM", problem };
+    let bytes = fs::read(path).map_err(|source| CommandError::File { doing: "read", path: path.to_owned(), source })?;
+    let malformed = |problem: String| CommandError::Malformed {
+        path: path.to_owned(),
+        what: "a certificate request in PEM",
+        problem,
+    };
     let block = pem::parse(bytes).map_err(|error| malformed(error.to_string()))?;
     match block.tag() {
         "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Ok(block.into_contents()),

@@ -1,6 +1,9 @@
 //! `octroi principal` and `octroi whoami`.
 
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::Subcommand;
 use octroi_proto::{
@@ -22,9 +25,11 @@ use crate::secret_file;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Add a principal, with a certificate or bound to a subject of an OIDC issuer
-    #[command(after_help = "Examples:\n  octroi principal add voltaic --org voltaic-sas --role vendor --out voltaic\n  \
+    #[command(
+        after_help = "Examples:\n  octroi principal add voltaic --org voltaic-sas --role vendor --out voltaic\n  \
         octroi principal add voltaic --org voltaic-sas --role vendor --request voltaic.csr --out voltaic\n  \
-        octroi principal add jeanne --org universite --role researcher --oidc https://idp.example 8f14e45f")]
+        octroi principal add jeanne --org universite --role researcher --oidc https://idp.example 8f14e45f"
+    )]
     Add {
         /// Its name: 3-63 of a-z, 0-9 and -
         name: String,
@@ -65,8 +70,9 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
     let mut principals = connection.principals();
     match command {
         Command::Add { name, org, role, oidc, request, out } => {
-            let proof = Proof::of(oidc, request.as_deref())?;
-            let who = v1::AddPrincipalRequest { name, organisation: org, role: role.to_wire().into(), credential: None };
+            let proof = Proof::of(oidc.as_deref(), request.as_deref())?;
+            let who =
+                v1::AddPrincipalRequest { name, organisation: org, role: role.to_wire().into(), credential: None };
             add(who, proof, out.as_deref(), connection, output).await
         }
         Command::Approve { name } => {
@@ -86,7 +92,7 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
 /// How the new principal will prove who it is.
 enum Proof {
     /// By a key made here, for it.
-    Made(KeyPair),
+    Made(Box<KeyPair>),
     /// By a key of its own, which certified this request (DER).
     Own(Vec<u8>),
     /// By tokens.
@@ -94,19 +100,21 @@ enum Proof {
 }
 
 impl Proof {
-    fn of(oidc: Option<Vec<String>>, request: Option<&Path>) -> Result<Self, CommandError> {
-        match (oidc.as_deref(), request) {
+    fn of(oidc: Option<&[String]>, request: Option<&Path>) -> Result<Self, CommandError> {
+        match (oidc, request) {
             (Some([issuer, subject]), _) => {
                 Ok(Self::Oidc(v1::OidcSubject { issuer: issuer.clone(), subject: subject.clone() }))
             }
             (_, Some(path)) => identity::read_request(path).map(Self::Own),
-            _ => KeyPair::generate().map(Self::Made).map_err(|error| CommandError::Tls(error.into())),
+            _ => KeyPair::generate().map(Box::new).map(Self::Made).map_err(|error| CommandError::Tls(error.into())),
         }
     }
 
     fn credential(&self) -> Result<Credential, CommandError> {
         match self {
-            Self::Made(key) => identity::certificate_request(key).map(|it| Credential::CertificateRequest(it.der().to_vec())),
+            Self::Made(key) => {
+                identity::certificate_request(key).map(|it| Credential::CertificateRequest(it.der().to_vec()))
+            }
             Self::Own(request) => Ok(Credential::CertificateRequest(request.clone())),
             Self::Oidc(subject) => Ok(Credential::Oidc(subject.clone())),
         }

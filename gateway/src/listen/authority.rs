@@ -63,6 +63,12 @@ fn parse(target: &Uri, headers: &HeaderMap) -> Result<AuthorityName, AuthorityEr
     if authority.as_str().contains('@') {
         return Err(AuthorityError::Malformed);
     }
+    // The parser of authorities lets more pass for a port than digits.
+    let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+    let digits = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    if !port.is_empty() && !port.strip_prefix(':').is_some_and(digits) {
+        return Err(AuthorityError::Malformed);
+    }
     authority.host().parse().map_err(|_| AuthorityError::Malformed)
 }
 
@@ -71,6 +77,16 @@ mod tests {
     use super::*;
     use http::HeaderValue;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_port_is_digits() {
+        for good in ["data.example.org", "data.example.org:8443", "data.example.org:", "[::1]:8443"] {
+            assert!(check("/", &[good], None).is_ok(), "{good}");
+        }
+        for bad in ["data.example.org:x443", "data.example.org:84d43", "data.example.org:;8443", "data.example.org.."] {
+            assert!(check("/", &[bad], None).is_err(), "{bad}");
+        }
+    }
 
     fn check(target: &str, hosts: &[&str], server_name: Option<&str>) -> Result<(), AuthorityError> {
         let names = Names::new(["data.example.org".parse().unwrap(), "::1".parse().unwrap()]);

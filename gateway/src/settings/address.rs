@@ -45,6 +45,10 @@ impl std::str::FromStr for AuthorityName {
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
         let bare = bare.strip_suffix('.').unwrap_or(bare);
+        // The parser of names would strip a second dot as well.
+        if bare.ends_with('.') {
+            return Err(InvalidAddress::Name);
+        }
         ServerName::try_from(bare.to_ascii_lowercase()).map(Self).map_err(|_| InvalidAddress::Name)
     }
 }

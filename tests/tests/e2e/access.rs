@@ -3,7 +3,10 @@
 use std::{
     io::Read as _,
     process::{Child, Command, Stdio},
-    sync::{Arc, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -25,7 +28,10 @@ fn a_vendor_finds_metadata_asks_and_borrows() {
     let city = city();
     city.put("claire", "climate", "a.csv", "block,temperature\nA,19.5\n").expect();
     let turtle = city.curl(&[&city.public("catalog.ttl")]).expect(200).text();
-    assert!(turtle.contains("/access/climate") && !turtle.contains("downloadURL") && !turtle.contains("a.csv"), "{turtle}");
+    assert!(
+        turtle.contains("/access/climate") && !turtle.contains("downloadURL") && !turtle.contains("a.csv"),
+        "{turtle}"
+    );
     city.curl(&[&city.public("access/climate")]).expect(200);
     city.curl(&[&city.public("dataset/climate/files/a.csv")]).expect(401);
     city.octroi("voltaic", &["object", "get", "climate", "a.csv"]).refused("policy");
@@ -34,7 +40,10 @@ fn a_vendor_finds_metadata_asks_and_borrows() {
 
     let grant = city.lend("voltaic", "climate", &["fetch", "store"], LATER);
     let out = city.beside("a.csv");
-    let got = city.octroi("voltaic", &["object", "get", "climate", "a.csv", "--out", out.to_str().unwrap(), "--json"]).expect().json();
+    let got = city
+        .octroi("voltaic", &["object", "get", "climate", "a.csv", "--out", out.to_str().unwrap(), "--json"])
+        .expect()
+        .json();
     assert_eq!(std::fs::read_to_string(&out).unwrap(), "block,temperature\nA,19.5\n");
     assert_eq!(got["notice"]["scope"], "network planning");
     city.put("voltaic", "climate", "b.csv", "1").expect();
@@ -61,9 +70,16 @@ fn access_is_asked_and_used_over_https_too() {
     assert_eq!(city.curl_as("voltaic", &["--range", "2-4", &object]).expect(206).text(), "234");
     // The grant is for fetching alone.
     let upload = city.file("b.csv", "1");
-    city.curl_as("voltaic", &["--upload-file", upload.to_str().unwrap(), &city.api("v1/datasets/climate/objects/b.csv")]).expect(403);
+    city.curl_as(
+        "voltaic",
+        &["--upload-file", upload.to_str().unwrap(), &city.api("v1/datasets/climate/objects/b.csv")],
+    )
+    .expect(403);
     // Claire may, and what she stores by HTTPS is there.
-    let stored = city.curl_as("claire", &["--upload-file", upload.to_str().unwrap(), &city.api("v1/datasets/climate/objects/b.csv")]);
+    let stored = city.curl_as(
+        "claire",
+        &["--upload-file", upload.to_str().unwrap(), &city.api("v1/datasets/climate/objects/b.csv")],
+    );
     assert_eq!(stored.status, 201);
     city.curl_as("claire", &["--request", "DELETE", &city.api("v1/datasets/climate/objects/b.csv")]).expect(204);
     city.curl_as("voltaic", &[&city.api("v1/datasets/climate/objects/b.csv")]).expect(404);
@@ -78,8 +94,10 @@ fn grpcio_on_the_published_protos_walks_the_vendors_way() {
     city.put("claire", "climate", "a.csv", vec![7_u8; 3_000_000]).expect();
     city.lend("voltaic", "climate", &["fetch", "store"], LATER);
     let port = city.ports()[1].to_string();
-    let (ca, certificate, key) = (city.authority(), city.identity("voltaic", "certificate.pem"), city.identity("voltaic", "key.pem"));
-    let said = python("vendor.py", &[&port, ca.to_str().unwrap(), certificate.to_str().unwrap(), key.to_str().unwrap()]);
+    let (ca, certificate, key) =
+        (city.authority(), city.identity("voltaic", "certificate.pem"), city.identity("voltaic", "key.pem"));
+    let said =
+        python("vendor.py", &[&port, ca.to_str().unwrap(), certificate.to_str().unwrap(), key.to_str().unwrap()]);
     assert!(said.expect().out.contains("all seen"));
 }
 
@@ -177,14 +195,21 @@ fn withdrawal_and_raising_cut_streams_too() {
 fn expiry_ends_requests_and_streams() {
     let city = city();
     city.put("claire", "climate", "big", vec![7_u8; BIG]).expect();
-    let until = std::process::Command::new("date").args(["--utc", "--date=+4 seconds", "+%Y-%m-%dT%H:%M:%SZ"]).output().unwrap();
+    let until = std::process::Command::new("date")
+        .args(["--utc", "--date=+4 seconds", "+%Y-%m-%dT%H:%M:%SZ"])
+        .output()
+        .unwrap();
     let until = String::from_utf8(until.stdout).unwrap().trim().to_owned();
     city.lend("voltaic", "climate", &["fetch"], &until);
     let start = Instant::now();
     let download = Download::start(&city);
     thread::sleep(Duration::from_secs(4).saturating_sub(start.elapsed()));
     let (received, at) = download.end();
-    assert!(received < BIG && at - start < Duration::from_millis(5_500), "{received} bytes, ended after {:?}", at - start);
+    assert!(
+        received < BIG && at - start < Duration::from_millis(5_500),
+        "{received} bytes, ended after {:?}",
+        at - start
+    );
     city.octroi("voltaic", &["object", "get", "climate", "big"]).refused("policy");
 }
 
@@ -192,10 +217,12 @@ fn expiry_ends_requests_and_streams() {
 fn agreements_carry_grants_and_stop_them() {
     let city = city();
     city.dataset("strict", "quasi-sensitive", "");
-    let strict = octroi_tests::description("strict", "quasi-sensitive", "").replace("agreement_required = false", "agreement_required = true");
+    let strict = octroi_tests::description("strict", "quasi-sensitive", "")
+        .replace("agreement_required = false", "agreement_required = true");
     let file = city.file("strict.toml", strict);
     city.octroi("claire", &["dataset", "describe", file.to_str().unwrap()]).expect();
-    let request = city.octroi("voltaic", &["request", "make", "strict", "--purpose", "research", "--json"]).expect().json();
+    let request =
+        city.octroi("voltaic", &["request", "make", "strict", "--purpose", "research", "--json"]).expect().json();
     let id = request["id"].as_str().unwrap();
     city.octroi("claire", &["request", "grant", id, "--days", "2"]).refused("agreement");
     let agreement = |id: &str, due: &str| {
@@ -223,14 +250,27 @@ fn an_upload_that_breaks_off_changes_nothing() {
     city.put("claire", "climate", "a", "the first").expect();
     // A client that promises more than it sends.
     let short = city.file("short", "only this");
-    let broken = city.curl_as("claire", &["--request", "PUT", "--max-time", "3", "--header", "Content-Length: 1000000", "--data-binary",
-        &format!("@{}", short.display()), &city.api("v1/datasets/climate/objects/a")]);
+    let broken = city.curl_as(
+        "claire",
+        &[
+            "--request",
+            "PUT",
+            "--max-time",
+            "3",
+            "--header",
+            "Content-Length: 1000000",
+            "--data-binary",
+            &format!("@{}", short.display()),
+            &city.api("v1/datasets/climate/objects/a"),
+        ],
+    );
     assert!(broken.status != 200 && broken.status != 201, "{}", broken.status);
     let out = city.beside("a");
     city.octroi("claire", &["object", "get", "climate", "a", "--out", out.to_str().unwrap()]).expect();
     assert_eq!(std::fs::read_to_string(out).unwrap(), "the first");
     // Preconditions hold.
-    city.octroi("claire", &["object", "put", "climate", short.to_str().unwrap(), "--key", "a", "--if-absent"]).refused("");
+    city.octroi("claire", &["object", "put", "climate", short.to_str().unwrap(), "--key", "a", "--if-absent"])
+        .refused("");
     let leftovers = octroi_tests::files_below(&city.data().join("objects"));
     assert_eq!(leftovers.len(), 1, "{:?}", leftovers.iter().map(|(path, _)| path).collect::<Vec<_>>());
 }

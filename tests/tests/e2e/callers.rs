@@ -13,7 +13,10 @@ fn certificates_say_who_calls() {
     let city = City::start(&[]);
     city.staff();
     let who = city.octroi("claire", &["whoami", "--json"]).expect().json();
-    assert_eq!((&who["name"], &who["role"], &who["credential"]), (&"claire".into(), &"steward".into(), &"certificate".into()));
+    assert_eq!(
+        (&who["name"], &who["role"], &who["credential"]),
+        (&"claire".into(), &"steward".into(), &"certificate".into())
+    );
     // Without a certificate one is anonymous, which is enough to ask and not to see.
     assert!(city.curl(&[&city.api("v1/whoami")]).expect(200).text().contains("anonymous"));
     city.curl(&[&city.api("v1/datasets/none/objects")]).expect(404);
@@ -24,7 +27,8 @@ fn another_authoritys_certificate_is_no_certificate() {
     let city = City::start(&[]);
     let other = City::init(&[]);
     let (certificate, key) = (other.identity("operator", "certificate.pem"), other.identity("operator", "key.pem"));
-    let answer = city.curl(&["--cert", certificate.to_str().unwrap(), "--key", key.to_str().unwrap(), &city.api("v1/whoami")]);
+    let answer =
+        city.curl(&["--cert", certificate.to_str().unwrap(), "--key", key.to_str().unwrap(), &city.api("v1/whoami")]);
     assert_eq!(answer.status, 0, "{}", answer.text());
     assert_ne!(answer.exit, 0);
 }
@@ -35,7 +39,8 @@ fn roles_that_reach_data_wait_for_a_steward_and_a_second_person() {
     city.staff();
     city.dataset("climate", "quasi-sensitive", "");
     let out = city.data().join("identities/voltaic");
-    let add = ["principal", "add", "voltaic", "--org", "voltaic-sas", "--role", "vendor", "--out", out.to_str().unwrap()];
+    let add =
+        ["principal", "add", "voltaic", "--org", "voltaic-sas", "--role", "vendor", "--out", out.to_str().unwrap()];
     assert!(city.octroi("operator", &add).expect().out.contains("waits"));
     let ask = ["request", "make", "climate", "--purpose", "research"];
     city.octroi("voltaic", &ask).refused("approv");
@@ -51,7 +56,8 @@ fn roles_that_reach_data_wait_for_a_steward_and_a_second_person() {
     city.octroi("operator", &["principal", "revoke", "voltaic", "--reason", "end of contract"]).expect();
     city.octroi("voltaic", &ask).refused("");
     let again = city.beside("again");
-    let add = ["principal", "add", "voltaic", "--org", "voltaic-sas", "--role", "vendor", "--out", again.to_str().unwrap()];
+    let add =
+        ["principal", "add", "voltaic", "--org", "voltaic-sas", "--role", "vendor", "--out", again.to_str().unwrap()];
     city.octroi("operator", &add).refused("taken");
     assert!(!again.exists());
 }
@@ -63,8 +69,19 @@ fn a_principal_can_keep_its_key_to_itself() {
     let (own, issued) = (city.beside("own"), city.beside("issued"));
     city.plain(&["identity", own.to_str().unwrap()]).expect();
     let request = own.join("request.pem");
-    let add = ["principal", "add", "audrey", "--org", "cour-des-comptes", "--role", "auditor", "--request",
-        request.to_str().unwrap(), "--out", issued.to_str().unwrap()];
+    let add = [
+        "principal",
+        "add",
+        "audrey",
+        "--org",
+        "cour-des-comptes",
+        "--role",
+        "auditor",
+        "--request",
+        request.to_str().unwrap(),
+        "--out",
+        issued.to_str().unwrap(),
+    ];
     city.octroi("operator", &add).expect();
     assert!(!issued.join("key.pem").exists(), "nobody else ever holds the key");
     city.octroi("claire", &["principal", "approve", "audrey"]).expect();
@@ -75,7 +92,19 @@ fn a_principal_can_keep_its_key_to_itself() {
     assert!(said.out.contains("audrey"), "{}", said.out);
     // A file that is no request is refused here, a request that proves nothing is refused there.
     let key = own.join("key.pem");
-    let wrong = ["principal", "add", "x-y", "--org", "abc", "--role", "auditor", "--request", key.to_str().unwrap(), "--out", "nowhere"];
+    let wrong = [
+        "principal",
+        "add",
+        "x-y",
+        "--org",
+        "abc",
+        "--role",
+        "auditor",
+        "--request",
+        key.to_str().unwrap(),
+        "--out",
+        "nowhere",
+    ];
     city.octroi("operator", &wrong).refused("certificate request");
 }
 
@@ -88,11 +117,15 @@ fn an_organisation_goes_as_a_whole() {
     city.put("claire", "climate", "a", "1").expect();
     city.lend("voltaic", "climate", &["fetch"], "2027-06-30T00:00:00Z");
     city.octroi("voltaic", &["object", "head", "climate", "a"]).expect();
-    let gone = city.octroi("claire", &["organisation", "revoke", "voltaic-sas", "--reason", "insolvent", "--json"]).expect().json();
+    let gone = city
+        .octroi("claire", &["organisation", "revoke", "voltaic-sas", "--reason", "insolvent", "--json"])
+        .expect()
+        .json();
     assert_eq!((&gone["principals_revoked"], &gone["grants_revoked"]), (&1.into(), &1.into()));
     city.octroi("voltaic", &["object", "head", "climate", "a"]).refused("");
     let out = city.beside("new");
-    let add = ["principal", "add", "voltaic-2", "--org", "voltaic-sas", "--role", "vendor", "--out", out.to_str().unwrap()];
+    let add =
+        ["principal", "add", "voltaic-2", "--org", "voltaic-sas", "--role", "vendor", "--out", out.to_str().unwrap()];
     city.octroi("operator", &add).refused("revoked");
 }
 
@@ -125,14 +158,17 @@ fn tokens_of_a_configured_issuer_say_who_calls() {
     let mut city = City::init(&[]);
     let issuer = issuer(&city);
     let url = format!("https://localhost:{}", issuer.1);
-    city.append(&format!("[[oidc]]\nissuer = \"{url}\"\naudience = \"octroi\"\nca = \"authority/ca.pem\"\nrefetch_seconds = 1\n"));
+    city.append(&format!(
+        "[[oidc]]\nissuer = \"{url}\"\naudience = \"octroi\"\nca = \"authority/ca.pem\"\nrefetch_seconds = 1\n"
+    ));
     city.serve();
     city.staff();
     let add = ["principal", "add", "jeanne", "--org", "universite", "--role", "auditor", "--oidc", &url, "jeanne-sub"];
     city.octroi("operator", &add).expect();
     let twin = ["principal", "add", "twin", "--org", "universite", "--role", "auditor", "--oidc", &url, "jeanne-sub"];
     city.octroi("operator", &twin).refused("");
-    let stranger = ["principal", "add", "other", "--org", "universite", "--role", "auditor", "--oidc", "https://elsewhere", "s"];
+    let stranger =
+        ["principal", "add", "other", "--org", "universite", "--role", "auditor", "--oidc", "https://elsewhere", "s"];
     city.octroi("operator", &stranger).refused("oidc");
 
     let whoami = |token: &str| -> Answer {
@@ -146,9 +182,19 @@ fn tokens_of_a_configured_issuer_say_who_calls() {
     let answer = whoami("good").expect(200);
     assert!(answer.text().contains("jeanne") && answer.text().contains("token"), "{}", answer.text());
     whoami("good-ec").expect(200);
-    for bad in ["expired", "not-yet", "wrong-audience", "wrong-issuer", "unknown-subject", "unknown-key", "alg-none", "hs256-with-public-key",
-        "bad-signature", "no-expiry", "by-email"]
-    {
+    for bad in [
+        "expired",
+        "not-yet",
+        "wrong-audience",
+        "wrong-issuer",
+        "unknown-subject",
+        "unknown-key",
+        "alg-none",
+        "hs256-with-public-key",
+        "bad-signature",
+        "no-expiry",
+        "by-email",
+    ] {
         let answer = whoami(bad);
         assert_eq!(answer.status, 401, "{bad}: {}", answer.text());
         assert!(answer.header("www-authenticate").starts_with("Bearer"), "{bad}");
@@ -159,7 +205,8 @@ fn tokens_of_a_configured_issuer_say_who_calls() {
     }
     // A certificate and a token at once: which of them calls? Neither.
     let token = std::fs::read_to_string(city.beside("tokens/good")).unwrap();
-    city.curl_as("claire", &["--header", &format!("Authorization: Bearer {token}"), &city.api("v1/whoami")]).expect(401);
+    city.curl_as("claire", &["--header", &format!("Authorization: Bearer {token}"), &city.api("v1/whoami")])
+        .expect(401);
     // The public listener knows nobody: a good token shows nothing more there, a bad one nothing less.
     city.dataset("trips", "sensitive", "metadata_visibility = \"members\"");
     for token in [token.as_str(), "garbage"] {

@@ -28,9 +28,22 @@ fn every_violation_is_listed_by_field_at_once() {
     city.staff();
     let file = city.file("bad.toml", "id = \"X\"\nlicence = \"free\"\n[title]\nde = \"Titel\"");
     let said = city.octroi("claire", &["dataset", "register", file.to_str().unwrap()]);
-    for field in ["id", "title", "description", "publisher", "owner", "steward", "contact_point", "confidentiality",
-        "integrity", "availability", "purposes", "licence", "retention", "agreement_required"]
-    {
+    for field in [
+        "id",
+        "title",
+        "description",
+        "publisher",
+        "owner",
+        "steward",
+        "contact_point",
+        "confidentiality",
+        "integrity",
+        "availability",
+        "purposes",
+        "licence",
+        "retention",
+        "agreement_required",
+    ] {
         assert!(said.err.contains(&format!("\n  {field}: ")), "{field} is missing in: {}", said.err);
     }
     said.refused("does not accept");
@@ -46,7 +59,8 @@ fn levels_only_rise_and_links_die_at_once() {
     let link = city.public("dataset/counters/files/a.csv");
     city.curl(&[&link]).expect(200);
     city.octroi("claire", &["dataset", "raise", "counters", "public", "--reason", "x"]).refused("");
-    city.octroi("claire", &["dataset", "raise", "counters", "sensitive", "--reason", "homes can be told apart"]).expect();
+    city.octroi("claire", &["dataset", "raise", "counters", "sensitive", "--reason", "homes can be told apart"])
+        .expect();
     city.curl(&[&link]).expect(404);
     city.curl(&[&city.public("dataset/counters")]).expect(404);
     city.octroi("claire", &["dataset", "raise", "counters", "quasi-sensitive", "--reason", "x"]).refused("");

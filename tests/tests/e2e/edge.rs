@@ -76,7 +76,8 @@ fn both_versions_of_http_are_spoken() {
     let city = City::start(&[]);
     for (option, version) in [("--http1.1", "HTTP/1.1 200"), ("--http2", "HTTP/2 200")] {
         for url in [city.public("catalog.ttl"), city.api("v1/whoami")] {
-            let output = Command::new("curl").args(["-si", option, "--cacert"]).arg(city.authority()).arg(url).output().unwrap();
+            let output =
+                Command::new("curl").args(["-si", option, "--cacert"]).arg(city.authority()).arg(url).output().unwrap();
             let text = String::from_utf8_lossy(&output.stdout).into_owned();
             assert!(text.starts_with(version), "{text}");
         }

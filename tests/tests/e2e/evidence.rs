@@ -64,7 +64,12 @@ fn entries_are_for_auditors_and_tiles_are_for_everyone() {
     for action in ["AddPrincipal", "ApprovePrincipal", "RegisterDataset", "PublishDataset"] {
         assert!(actions.iter().any(|it| it == action), "{action} is not in {actions:?}");
     }
-    assert!(entries.iter().enumerate().all(|(index, entry)| entry["sequence"] == index || (index == 0 && entry.get("sequence").is_none())));
+    assert!(
+        entries
+            .iter()
+            .enumerate()
+            .all(|(index, entry)| entry["sequence"] == index || (index == 0 && entry.get("sequence").is_none()))
+    );
     wait_until("a checkpoint", Duration::from_secs(10), || city.curl(&[&city.public("log/checkpoint")]).status == 200);
     let checkpoint = city.curl(&[&city.public("log/checkpoint")]).text();
     let size: u64 = checkpoint.lines().nth(1).unwrap().parse().unwrap();
@@ -89,7 +94,9 @@ fn a_monitor_sees_the_log_grow_and_notices_another_history() {
     });
     // Another gateway's log is another history.
     let other = City::start(&[]);
-    wait_until("a checkpoint", Duration::from_secs(10), || other.curl(&[&other.public("log/checkpoint")]).status == 200);
+    wait_until("a checkpoint", Duration::from_secs(10), || {
+        other.curl(&[&other.public("log/checkpoint")]).status == 200
+    });
     fs::write(&state, other.curl(&[&other.public("log/checkpoint")]).text()).unwrap();
     city.octroi("audrey", &["evidence", "monitor", "--state", text(&state)]).refused("");
 }

@@ -2,12 +2,18 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, atomic::{AtomicBool, Ordering}},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use nix::{sys::signal::{Signal, kill}, unistd::Pid};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use octroi_tests::{City, description};
 
 /// What the gateway acknowledged, by name.
@@ -22,7 +28,7 @@ struct Acknowledged {
 
 #[test]
 fn what_was_acknowledged_survives_fifty_kills() {
-    let seed = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos();
+    let seed = std::process::id();
     println!("seed {seed}");
     let mut random = Random(u64::from(seed) | 1);
     let mut city = City::start(&[]);
@@ -48,7 +54,9 @@ fn what_was_acknowledged_survives_fifty_kills() {
         });
         // Whoever was not the victim follows by itself.
         city.serving().wait();
-        octroi_tests::wait_until("keys to follow", Duration::from_secs(5), || !std::path::Path::new(&format!("/proc/{keys}")).exists());
+        octroi_tests::wait_until("keys to follow", Duration::from_secs(5), || {
+            !std::path::Path::new(&format!("/proc/{keys}")).exists()
+        });
         city.serve();
         let state = city.beside("monitor");
         let watched = city.octroi("audrey", &["evidence", "monitor", "--state", state.to_str().unwrap()]);
@@ -102,7 +110,8 @@ fn lend_and_revoke(city: &City, acknowledged: &Mutex<Acknowledged>, name: &str, 
     }
     if step == 0 {
         let out = city.beside(name);
-        let add = ["principal", "add", name, "--org", "voltaic-sas", "--role", "vendor", "--out", out.to_str().unwrap()];
+        let add =
+            ["principal", "add", name, "--org", "voltaic-sas", "--role", "vendor", "--out", out.to_str().unwrap()];
         if city.octroi("operator", &add).ok {
             acknowledged.lock().unwrap().principals.push(name.to_owned());
         }
@@ -118,7 +127,10 @@ fn verify(city: &City, acknowledged: &Acknowledged, seed: u32) {
         acknowledged.revoked.len(),
         acknowledged.principals.len()
     );
-    assert!(acknowledged.datasets.len() > 20 && acknowledged.objects.len() > 20 && acknowledged.revoked.len() > 10, "too little load to mean anything");
+    assert!(
+        acknowledged.datasets.len() > 20 && acknowledged.objects.len() > 20 && acknowledged.revoked.len() > 10,
+        "too little load to mean anything"
+    );
     let listed = |who: &str, what: &[&str], field: &str| -> Vec<serde_json::Value> {
         let mut arguments = what.to_vec();
         arguments.push("--json");
@@ -135,7 +147,8 @@ fn verify(city: &City, acknowledged: &Acknowledged, seed: u32) {
     assert!(acknowledged.principals.iter().all(|name| principals.contains(name)), "a principal is lost; seed {seed}");
     let grants = listed("claire", &["grant", "list"], "/id");
     for id in &acknowledged.grants {
-        let grant = grants.iter().find(|grant| grant["id"] == **id).unwrap_or_else(|| panic!("a grant is lost; seed {seed}"));
+        let grant =
+            grants.iter().find(|grant| grant["id"] == **id).unwrap_or_else(|| panic!("a grant is lost; seed {seed}"));
         let revoked = acknowledged.revoked.contains(id);
         assert!(!revoked || grant["revoked"].is_string(), "a revocation is lost; seed {seed}");
     }

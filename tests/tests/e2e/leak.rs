@@ -27,7 +27,15 @@ fn planted_values_are_in_no_store_no_log_and_no_answer() {
         city.curl(&["--header", &format!("Authorization: Bearer {PLANTED}"), &city.api("v1/whoami")]).text(),
         city.curl(&[&city.public(&format!("dataset/climate?{PLANTED}=1"))]).text(),
     ];
-    for path in ["", "catalog.ttl", "catalog.jsonld", "dataset/climate", "access/climate", "dataset/climate/files/a.csv", "log/checkpoint"] {
+    for path in [
+        "",
+        "catalog.ttl",
+        "catalog.jsonld",
+        "dataset/climate",
+        "access/climate",
+        "dataset/climate/files/a.csv",
+        "log/checkpoint",
+    ] {
         let answer = city.curl(&[&city.public(path)]);
         answers.push(format!("{:?} {}", answer.headers, answer.text()));
     }

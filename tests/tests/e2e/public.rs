@@ -9,7 +9,16 @@ fn city() -> City {
     city.staff();
     city.dataset("counters", "public", "");
     let file = city.file("counts.csv", COUNTS);
-    let put = ["object", "put", "counters", file.to_str().unwrap(), "--key", "2026/comptes été.csv", "--media-type", "text/csv"];
+    let put = [
+        "object",
+        "put",
+        "counters",
+        file.to_str().unwrap(),
+        "--key",
+        "2026/comptes été.csv",
+        "--media-type",
+        "text/csv",
+    ];
     city.octroi("claire", &put).expect();
     city
 }
@@ -58,7 +67,14 @@ fn the_catalogue_lists_what_is_published() {
     city.dataset("climate", "quasi-sensitive", "");
     let turtle = city.curl(&[&city.public("catalog.ttl")]).expect(200);
     assert!(turtle.header("content-type").starts_with("text/turtle"), "{}", turtle.header("content-type"));
-    for needle in ["dcat:Catalog", "dcat:downloadURL", "comptes%20%C3%A9t%C3%A9.csv", "/access/climate", "access-right/PUBLIC", "access-right/RESTRICTED"] {
+    for needle in [
+        "dcat:Catalog",
+        "dcat:downloadURL",
+        "comptes%20%C3%A9t%C3%A9.csv",
+        "/access/climate",
+        "access-right/PUBLIC",
+        "access-right/RESTRICTED",
+    ] {
         assert!(turtle.text().contains(needle), "{needle} is not in {}", turtle.text());
     }
     let json = city.curl(&[&city.public("catalog.jsonld")]).expect(200);
@@ -77,7 +93,11 @@ fn the_catalogue_lists_what_is_published() {
 fn pages_are_readable_in_french_and_english() {
     let city = city();
     let french = city.curl(&["--header", "Accept-Language: fr", &city.public("dataset/counters")]).expect(200);
-    assert!(french.text().contains("<html lang=\"fr\"") && french.text().contains("Données de counters"), "{}", french.text());
+    assert!(
+        french.text().contains("<html lang=\"fr\"") && french.text().contains("Données de counters"),
+        "{}",
+        french.text()
+    );
     let english = city.curl(&[&city.public("dataset/counters?lang=en")]).expect(200);
     assert!(english.text().contains("<html lang=\"en\"") && english.text().contains("Data of counters"));
     assert!(!english.text().contains("<script"));
@@ -88,7 +108,14 @@ fn pages_are_readable_in_french_and_english() {
 #[test]
 fn nothing_else_is_there() {
     let city = city();
-    for path in ["admin", "v1/datasets", "dataset/COUNTERS", "dataset/../octroi.toml", "dataset/counters/files/", "dataset/counters/files/%2e%2e/x"] {
+    for path in [
+        "admin",
+        "v1/datasets",
+        "dataset/COUNTERS",
+        "dataset/../octroi.toml",
+        "dataset/counters/files/",
+        "dataset/counters/files/%2e%2e/x",
+    ] {
         city.curl(&["--path-as-is", &city.public(path)]).expect(404);
     }
     city.curl(&["--request", "DELETE", &city.public("catalog.ttl")]).expect(405);

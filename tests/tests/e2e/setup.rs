@@ -1,6 +1,10 @@
 //! Making a data folder, starting, stopping.
 
-use std::{fs, os::unix::fs::PermissionsExt as _, time::{Duration, Instant}};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    time::{Duration, Instant},
+};
 
 use nix::unistd::Uid;
 use octroi_tests::City;
@@ -63,7 +67,11 @@ fn bad_settings_are_refused_by_file_key_and_reason() {
         let city = City::init(&[]);
         city.set(&[(section, key, value)]);
         let said = city.serve_refused();
-        assert!(!said.ok && said.err.contains("octroi.toml") && said.err.contains(word), "{section}.{key}: {}", said.err);
+        assert!(
+            !said.ok && said.err.contains("octroi.toml") && said.err.contains(word),
+            "{section}.{key}: {}",
+            said.err
+        );
     }
 }
 

@@ -40,6 +40,11 @@ impl Cast {
         self.ports
     }
 
+    /// Everything of the demo.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The gateway's data folder.
     pub(super) fn data(&self) -> PathBuf {
         self.folder.join("data")

@@ -20,7 +20,7 @@ pub(super) use {lent::AGREED, lent::AGREED_PURPOSE, lent::LENT, lent::PURPOSE, o
 #[derive(Debug)]
 pub(super) struct Scene<'a> {
     pub(super) cast: &'a Cast,
-    /// `config/demo`.
+    /// A copy of `config/demo`.
     pub(super) descriptions: &'a Path,
     pub(super) lake: &'a [Written],
 }

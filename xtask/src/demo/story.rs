@@ -74,7 +74,7 @@ impl Story {
 
     /// A remark between steps.
     pub(super) fn remark(&self, text: &str) {
-        println!("{INDENT}{}", self.shorten(text));
+        println!("{INDENT}{text}");
     }
 
     /// The next step: by whom, and what is asked.
@@ -115,7 +115,8 @@ impl Story {
         }
     }
 
-    fn shorten(&self, text: &str) -> String {
+    /// With the demo's folder as `$DEMO`.
+    pub(super) fn shorten(&self, text: &str) -> String {
         text.replace(&*self.folder.to_string_lossy(), "$DEMO")
     }
 }

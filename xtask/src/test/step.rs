@@ -102,8 +102,10 @@ impl Step {
             }
             Self::Tests => {
                 let program = tool::NEXTEST.ready(project)?;
+                // The end-to-end tests run the program itself, which building tests alone does not bring up to date.
+                process::run(&mut project.cargo(&["build", "--workspace", "--locked"]))?;
                 let mut nextest = project.command(program);
-                nextest.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]);
+                nextest.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--retries", "0"]);
                 process::overhear(coloured(clients(&mut nextest, kit)), hear)?;
             }
             Self::Doc => process::overhear(&mut project.cargo(&["test", "--workspace", "--locked", "--doc"]), hear)?,

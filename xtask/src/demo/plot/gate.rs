@@ -40,10 +40,13 @@ fn legend(story: &Story, cast: &Cast) {
     }
     println!();
     story.remark("`claire$ octroi ...` is what claire types, and `|` what came back. To type it yourself:");
-    story.remark(&format!("  DEMO={}", cast.desk("").display().to_string().trim_end_matches('/')).replace("$DEMO", ""));
-    story.remark(&format!("  PATH={}:$PATH", cast.desk("bin").display()));
-    story.remark(&format!("  OCTROI_PROFILE={}", cast.profile("claire").display()));
-    story.remark(&format!("  CURL_CA_BUNDLE={}", cast.authority().display()));
+    story.remark(&format!("  export DEMO={}", cast.folder().display()));
+    for (variable, path) in
+        [("PATH", cast.desk("bin")), ("OCTROI_PROFILE", cast.profile("claire")), ("CURL_CA_BUNDLE", cast.authority())]
+    {
+        let more = if variable == "PATH" { ":$PATH" } else { "" };
+        story.remark(&format!("  export {variable}={}{more}", story.shorten(&path.display().to_string())));
+    }
 }
 
 /// One edit of the two files that `octroi init` wrote.

@@ -1,5 +1,7 @@
 //! The sensitive way, as far as it is built, and what raising a level does.
 
+use std::process::Command;
+
 use super::{Scene, open};
 use crate::demo::{DemoError, story::Story};
 
@@ -7,6 +9,8 @@ use crate::demo::{DemoError, story::Story};
 const KNOWN: &str = "electricite-menages";
 /// Known to its steward and to auditors.
 const HIDDEN: &str = "personnes";
+/// What curl says of an answer whose body is of no interest.
+const STATUS: &str = "%{http_code}\\n";
 
 /// Described, never handed out.
 pub(super) fn sensitive(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
@@ -26,7 +30,7 @@ pub(super) fn sensitive(story: &mut Story, scene: &Scene<'_>) -> Result<(), Demo
     story
         .step("claire", "Describe the households' electricity, and the persons of the travel survey")
         .each("octroi dataset register ID.toml && octroi dataset publish ID", describe)?;
-    let page = |id: &str| cast.curl(&["-o", "/dev/null", "-w", "%{http_code}\\n"], &format!("/dataset/{id}"));
+    let page = |id: &str| cast.curl(&["-o", "/dev/null", "-w", STATUS], &format!("/dataset/{id}"));
     story.step("citizen", "The electricity's page: its steward made the description public").run(page(KNOWN))?;
     story.step("citizen", "The persons' page: hidden looks exactly like absent").refused(page(HIDDEN))?;
     if let Some(file) = scene.files(KNOWN).next() {
@@ -46,18 +50,19 @@ pub(super) fn raised(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoErr
     let cast = scene.cast;
     story.chapter("A level is raised at once, and lowered by no call");
     let Some(file) = scene.files(open::PUBLIC).next() else { return Ok(()) };
-    let link = || cast.curl(&["-o", "/dev/null", "-w", "%{http_code}\\n"], &open::link(open::PUBLIC, &file.name()));
+    let link = || cast.curl(&["-o", "/dev/null", "-w", STATUS], &open::link(open::PUBLIC, &file.name()));
     story.step("citizen", "The counters' file, once more").run(link())?;
     let raise = |level: &str| {
         cast.octroi("claire", &["dataset", "raise", open::PUBLIC, level, "--reason", "one counter sees one household"])
     };
     story.step("claire", "A counter in a cul-de-sac tells who leaves when: raise the level").run(raise("sensitive"))?;
     story.step("citizen", "The same link").refused(link())?;
-    let mut search = cast.curl(&["-o", &cast.desk("catalog.ttl").display().to_string()], "/catalog.ttl");
-    crate::process::run(&mut search)?;
-    let mut grep = std::process::Command::new("grep");
-    grep.args(["--count", open::PUBLIC]).arg(cast.desk("catalog.ttl"));
-    story.step("citizen", "Does the catalogue, fetched anew, still name them?").finds_nothing(grep)?;
+    let copy = cast.desk("catalog.ttl");
+    let fetch = cast.curl(&["-o", &copy.display().to_string()], "/catalog.ttl");
+    story.step("citizen", "The catalogue, fetched anew").run(fetch)?;
+    let mut grep = Command::new("grep");
+    grep.args(["--fixed-strings", open::PUBLIC]).arg(copy);
+    story.step("citizen", "Does it still name them?").finds_nothing(grep)?;
     story.step("claire", "Lower it again").refused(raise("public"))?;
     Ok(())
 }
