@@ -4,6 +4,8 @@
 mod container;
 mod count;
 mod step;
+#[cfg(test)]
+mod threats;
 
 use std::time::{Duration, Instant};
 

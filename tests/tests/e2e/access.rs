@@ -47,11 +47,30 @@ fn a_vendor_finds_metadata_asks_and_borrows() {
     assert_eq!(std::fs::read_to_string(&out).unwrap(), "block,temperature\nA,19.5\n");
     assert_eq!(got["notice"]["scope"], "network planning");
     city.put("voltaic", "climate", "b.csv", "1").expect();
+    city.put("voltaic", "climate", "b.csv", "2").expect();
+    city.put("voltaic", "climate", "a.csv", "not the city's").refused("policy");
     assert_eq!(city.octroi("voltaic", &["object", "list", "climate", "--json"]).expect().json_lines().len(), 2);
 
     city.octroi("claire", &["grant", "revoke", &grant, "--reason", "end of study"]).expect();
     city.octroi("voltaic", &["object", "get", "climate", "a.csv"]).refused("policy");
     city.put("voltaic", "climate", "c.csv", "1").refused("policy");
+}
+
+#[test]
+fn a_vendor_replaces_nothing_but_its_own() {
+    let city = city();
+    city.onboard("ohmega", "ohmega-sarl", "vendor");
+    city.put("claire", "climate", "a.csv", "the city's").expect();
+    for vendor in ["voltaic", "ohmega"] {
+        city.lend(vendor, "climate", &["fetch", "store"], LATER);
+    }
+    city.put("voltaic", "climate", "a.csv", "mine now").refused("policy");
+    city.put("voltaic", "climate", "model.csv", "1").expect();
+    city.put("ohmega", "climate", "model.csv", "poison").refused("policy");
+    city.put("voltaic", "climate", "model.csv", "2").expect();
+    let out = city.beside("a.csv");
+    city.octroi("ohmega", &["object", "get", "climate", "a.csv", "--out", out.to_str().unwrap()]).expect();
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), "the city's");
 }
 
 #[test]

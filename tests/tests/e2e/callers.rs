@@ -63,6 +63,22 @@ fn roles_that_reach_data_wait_for_a_steward_and_a_second_person() {
 }
 
 #[test]
+fn nobody_can_make_the_city_begin_anew() {
+    let city = City::start(&[]);
+    city.staff();
+    // The last steward cannot go, so an operator cannot let in stewards of its own as if there had been none.
+    city.octroi("operator", &["principal", "revoke", "claire", "--reason", "coup"]).refused("steward");
+    city.octroi("operator", &["organisation", "revoke", "dijon-metropole", "--reason", "coup"]).refused("steward");
+    city.onboard("paul", "dijon-metropole", "steward");
+    city.octroi("operator", &["principal", "revoke", "claire", "--reason", "retired"]).expect();
+    let out = city.beside("puppet");
+    let add = ["principal", "add", "puppet", "--org", "mine", "--role", "steward", "--out", out.to_str().unwrap()];
+    assert!(city.octroi("operator", &add).expect().out.contains("waits"));
+    city.octroi("operator", &["principal", "approve", "puppet"]).expect();
+    assert!(city.octroi("operator", &["principal", "list"]).expect().out.lines().any(|line| line.contains("puppet") && line.contains("waiting")));
+}
+
+#[test]
 fn a_principal_can_keep_its_key_to_itself() {
     let city = City::start(&[]);
     city.staff();

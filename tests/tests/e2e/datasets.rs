@@ -123,9 +123,18 @@ fn only_its_own_steward_manages_a_dataset() {
     city.onboard("paul", "dijon-metropole", "steward");
     city.dataset("counters", "public", "");
     for who in ["paul", "marc", "operator"] {
-        city.octroi(who, &["dataset", "withdraw", "counters", "--reason", "x"]).refused("policy");
+        city.octroi(who, &["dataset", "publish", "counters"]).refused("policy");
         city.put(who, "counters", "a", "1").refused("policy");
     }
+    for who in ["paul", "marc"] {
+        city.octroi(who, &["dataset", "withdraw", "counters", "--reason", "x"]).refused("policy");
+    }
+    // Taking away does not wait for claire; an operator is told no more of it than it could see.
+    let taken = city.octroi("operator", &["dataset", "withdraw", "counters", "--reason", "leak", "--json"]).expect();
+    let taken = taken.json();
+    assert_eq!((&taken["description"]["id"], &taken["state"]), (&"counters".into(), &"withdrawn".into()));
+    assert!(taken["description"]["steward"].as_str().unwrap_or_default().is_empty(), "{taken}");
+    city.octroi("operator", &["dataset", "raise", "counters", "sensitive", "--reason", "leak"]).expect();
     let file = city.file("other.toml", description("other", "public", ""));
     city.octroi("operator", &["dataset", "register", file.to_str().unwrap()]).refused("policy");
 }
