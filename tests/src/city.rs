@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     net::{TcpListener, TcpStream},
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -119,6 +119,27 @@ impl City {
             }
         }
         fs::write(&path, lines.join("\n")).expect("our own file");
+    }
+
+    /// Takes a setting out of `octroi.toml`.
+    pub fn remove(&self, section: &str, key: &str) {
+        let path = self.config();
+        let text = fs::read_to_string(&path).expect("init wrote it");
+        let mut here = false;
+        let kept = text.lines().filter(|line| {
+            here = if line.starts_with('[') { *line == format!("[{section}]") } else { here };
+            !(here && line.split('=').next().map(str::trim) == Some(key))
+        });
+        fs::write(&path, kept.collect::<Vec<_>>().join("\n")).expect("our own file");
+    }
+
+    /// Writes a secret file of the gateway's into the data folder, as its owner would.
+    pub fn secret(&self, name: &str, text: &str) {
+        let path = self.data().join(name);
+        fs::write(&path, text).expect("our own folder");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("our own file");
+        let folder = fs::metadata(path.parent().expect("it lies in a folder")).expect("a folder");
+        std::os::unix::fs::chown(&path, Some(folder.uid()), Some(folder.gid())).expect("root, or our own file");
     }
 
     /// Appends to `octroi.toml`.

@@ -75,7 +75,13 @@ fn nobody_can_make_the_city_begin_anew() {
     let add = ["principal", "add", "puppet", "--org", "mine", "--role", "steward", "--out", out.to_str().unwrap()];
     assert!(city.octroi("operator", &add).expect().out.contains("waits"));
     city.octroi("operator", &["principal", "approve", "puppet"]).expect();
-    assert!(city.octroi("operator", &["principal", "list"]).expect().out.lines().any(|line| line.contains("puppet") && line.contains("waiting")));
+    assert!(
+        city.octroi("operator", &["principal", "list"])
+            .expect()
+            .out
+            .lines()
+            .any(|line| line.contains("puppet") && line.contains("waiting"))
+    );
 }
 
 #[test]

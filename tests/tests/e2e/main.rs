@@ -1,6 +1,7 @@
 //! End-to-end tests, by capability. Each starts a whole gateway and speaks to it as its users do.
 
 mod access;
+mod backend;
 mod callers;
 mod datasets;
 mod edge;
