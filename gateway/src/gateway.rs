@@ -1,6 +1,7 @@
 //! What the stations share, and the two steps that every request takes through them: a permit, then what it permits.
 
 mod assemble;
+pub(crate) mod page;
 mod register;
 
 use std::sync::Arc;

@@ -11,12 +11,15 @@ use octroi_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{after, caller, field, page, page_size, page_within};
+use super::{caller, field};
 use crate::{
     answer::Refusal,
     authenticate::Caller,
     authorise::{self, Action, Asked, Granted},
-    gateway::Gateway,
+    gateway::{
+        Gateway,
+        page::{after, page, page_size, page_within},
+    },
     registry::change,
 };
 

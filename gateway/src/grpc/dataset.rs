@@ -1,7 +1,7 @@
 //! `DatasetService`.
 
 use octroi_proto::{
-    Dataset, DatasetDescription, DatasetId, Level,
+    Dataset, DatasetDescription, Level,
     wire::v1::{
         self,
         dataset_service_server::{DatasetService, DatasetServiceServer},
@@ -9,8 +9,17 @@ use octroi_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{after, caller, field, page, page_size};
-use crate::{answer::Refusal, authenticate::Caller, authorise, gateway::Gateway, registry::change};
+use super::{caller, field};
+use crate::{
+    answer::Refusal,
+    authenticate::Caller,
+    authorise,
+    gateway::{
+        Gateway,
+        page::{after, page_size},
+    },
+    registry::change,
+};
 
 /// The service.
 pub(super) fn service(gateway: Gateway) -> DatasetServiceServer<Datasets> {
@@ -91,24 +100,13 @@ impl DatasetService for Datasets {
     ) -> Result<Response<v1::ListDatasetsResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let (datasets, next) = visible(&self.0, &caller, after(&request.page_token)?, page_size(request.page_size)?)?;
+        let (datasets, next) = self.0.visible(&caller, after(&request.page_token)?, page_size(request.page_size)?)?;
         let next_page_token = next.map(String::from).unwrap_or_default();
         Ok(Response::new(v1::ListDatasetsResponse {
             datasets: datasets.iter().map(Into::into).collect(),
             next_page_token,
         }))
     }
-}
-
-/// A page of what this caller may know of, and the last id of it when there is more.
-pub(crate) fn visible(
-    gateway: &Gateway,
-    caller: &Caller,
-    after: Option<DatasetId>,
-    limit: usize,
-) -> Result<(Vec<Dataset>, Option<DatasetId>), Refusal> {
-    let scan = |after: Option<&DatasetId>, most| gateway.registry.datasets(after, most);
-    page(after, limit, scan, |it| it.description.id.clone(), |it| gateway.gate.may_see(caller, it).is_some())
 }
 
 fn parse(description: Option<v1::DatasetDescription>) -> Result<DatasetDescription, Refusal> {

@@ -6,11 +6,11 @@ use octroi_proto::wire::v1::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{caller, page_size};
+use super::caller;
 use crate::{
     answer::{OrInternal as _, Refusal},
     authorise,
-    gateway::Gateway,
+    gateway::{Gateway, page::page_size},
 };
 
 /// The service.

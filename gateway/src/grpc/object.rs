@@ -15,11 +15,14 @@ use octroi_proto::{
 use tonic::{Request, Response, Status, Streaming};
 use tower::BoxError;
 
-use super::{after, caller, field, page, page_size};
+use super::{caller, field};
 use crate::{
     answer::{OrInternal as _, Refusal},
     authorise,
-    gateway::Gateway,
+    gateway::{
+        Gateway,
+        page::{after, page, page_size},
+    },
     object::{ByteRange, Opened, Precondition, PutHead},
 };
 

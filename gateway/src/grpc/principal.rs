@@ -9,12 +9,15 @@ use octroi_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{after, caller, field, page, page_size};
+use super::{caller, field};
 use crate::{
     answer::{OrInternal as _, Refusal},
     authenticate::{Caller, Member},
     authorise,
-    gateway::Gateway,
+    gateway::{
+        Gateway,
+        page::{after, page, page_size},
+    },
     keys::{authority::Issued, client::CallError},
     registry::change,
 };

@@ -10,7 +10,16 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{named, query::Query};
-use crate::{answer::Refusal, authenticate::Caller, authorise, gateway::Gateway, grpc};
+use crate::{
+    answer::Refusal,
+    authenticate::Caller,
+    authorise,
+    gateway::{
+        Gateway,
+        page::{after, page_size},
+    },
+    grpc,
+};
 
 pub(super) fn routes() -> Router<Gateway> {
     Router::new()
@@ -38,8 +47,8 @@ async fn list(
     caller: Caller,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Value>, Refusal> {
-    let (after, limit) = (grpc::after(&page.page_token)?, grpc::page_size(page.page_size)?);
-    let (datasets, next) = grpc::visible(&gateway, &caller, after, limit)?;
+    let (after, limit) = (after(&page.page_token)?, page_size(page.page_size)?);
+    let (datasets, next) = gateway.visible(&caller, after, limit)?;
     let answer = v1::ListDatasetsResponse {
         datasets: datasets.iter().map(Into::into).collect(),
         next_page_token: next.map(String::from).unwrap_or_default(),

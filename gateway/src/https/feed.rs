@@ -16,8 +16,7 @@ use crate::{
     authenticate::Caller,
     authorise::{self, Seen},
     catalogue::{Language, MOST_DATASETS, MOST_FILES, Page, Published, dcat, page},
-    gateway::Gateway,
-    grpc,
+    gateway::{Gateway, page::after as after_token},
 };
 
 pub(super) fn routes() -> Router<Gateway> {
@@ -111,8 +110,8 @@ async fn style(State(gateway): State<Gateway>, caller: Caller) -> Result<Respons
 /// A page of what this caller may see.
 fn catalogue(gateway: &Gateway, caller: &Caller, after: &str, files: Files) -> Result<Page, Refusal> {
     gateway.permit::<authorise::Probe>(caller, &())?;
-    let after: Option<DatasetId> = grpc::after(after)?;
-    let (datasets, next) = grpc::visible(gateway, caller, after.clone(), MOST_DATASETS)?;
+    let after: Option<DatasetId> = after_token(after)?;
+    let (datasets, next) = gateway.visible(caller, after.clone(), MOST_DATASETS)?;
     let shown = datasets.iter().filter_map(|dataset| gateway.gate.may_see(caller, dataset).map(|seen| (seen, dataset)));
     let mut left = match files {
         Files::Shown => FEED_FILES,

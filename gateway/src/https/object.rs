@@ -22,8 +22,10 @@ use crate::{
     answer::{OrInternal as _, Refusal},
     authenticate::Caller,
     authorise,
-    gateway::Gateway,
-    grpc,
+    gateway::{
+        Gateway,
+        page::{after, page, page_size},
+    },
     object::{ByteRange, Opened, Precondition, PutHead},
 };
 
@@ -198,8 +200,8 @@ async fn list(
     let dataset: DatasetId = named(&dataset)?;
     gateway.permit::<authorise::ListObjects>(&caller, &dataset)?;
     let scan = |after: Option<&ObjectKey>, most| gateway.registry.objects(&dataset, &query.prefix, after, most);
-    let (after, limit) = (grpc::after(&query.page_token)?, grpc::page_size(query.page_size)?);
-    let (page, next) = grpc::page(after, limit, scan, |it| it.key.clone(), |_| true)?;
+    let (after, limit) = (after(&query.page_token)?, page_size(query.page_size)?);
+    let (page, next) = page(after, limit, scan, |it| it.key.clone(), |_| true)?;
     let answer = v1::ListObjectsResponse {
         objects: page.iter().map(StoredObject::published).collect(),
         next_page_token: next.map(|key| key.to_string()).unwrap_or_default(),
