@@ -26,7 +26,7 @@ pub use draft::Draft;
 pub use journal::{Leaf, OpenJournalError, ReadEntryError};
 pub use log::{EntryPage, ExportError, Log, TileError};
 pub use proof::{ProofFile, Verified, VerifyError, verify};
-pub use store::{AppendError, Batch, KernelSalts, OpenStoreError, PublishError, Salts, Store, TooLarge};
+pub use store::{AppendError, Batch, KernelSalts, NotTaken, OpenStoreError, PublishError, Salts, Store};
 pub use tally::{Outcome, Tally};
 pub use tile::{InvalidTilePath, TileKind, TilePath};
 pub use tree::TreeError;

@@ -14,7 +14,7 @@ pub use register::GatedRegister;
 use crate::{
     answer::Refusal,
     authenticate::Caller,
-    authorise::{Action, Decided, Denied, DeniedKind, Gate, Key, NotCommitted, Permit},
+    authorise::{Action, Decided, Denied, DeniedKind, Gate, Key, NotCommitted, Permit, Target as _},
     catalogue::Site,
     evidence::Outcome,
     keys,
@@ -76,6 +76,7 @@ impl Gateway {
     /// [`Refusal`] when the permit ended meanwhile, or the register's rules say no.
     pub async fn commit<C: Change>(&self, permit: Permit<C::Action>, change: C) -> Result<C::Outcome, Refusal> {
         let (caller, decided) = (permit.caller().clone(), permit.decided().clone());
+        let dataset = <C::Action as Action>::Target::dataset(&permit.target().key()).map(ToString::to_string);
         let error = match self.gate.commit(permit, change).await {
             Ok(outcome) => return Ok(outcome),
             Err(error) => error,
@@ -83,7 +84,7 @@ impl Gateway {
         Err(match error {
             NotCommitted::Denied(denied) => self.refuse(&caller, &denied),
             NotCommitted::Failed(error @ CommitError::Refused(_)) => {
-                self.recorded(&caller, &decided, String::new(), error.into())
+                self.recorded(&caller, &decided, dataset.unwrap_or_default(), error.into())
             }
             NotCommitted::Failed(error) => error.into(),
             NotCommitted::Busy => Refusal::Busy,

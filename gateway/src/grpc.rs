@@ -1,4 +1,5 @@
-//! gRPC: from wire messages to typed requests and back, and nothing else. Decisions are made behind it.
+//! gRPC: from wire messages to typed requests and back, asking for the permit that each needs. The deciding is behind
+//! it.
 
 use axum::{
     Router,

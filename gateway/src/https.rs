@@ -1,4 +1,4 @@
-//! HTTPS: from wire to typed requests and back, and nothing else. Decisions are made behind it.
+//! HTTPS: from wire to typed requests and back, asking for the permit that each needs. The deciding is behind it.
 
 use axum::{
     Router,

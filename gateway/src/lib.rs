@@ -1,14 +1,16 @@
 //! Octroi: a secure data-sharing gateway for a city's data lake.
 //!
-//! The folders are the stations of a request, in the order in which it meets them:
+//! Folders are the stations of a request, in the order in which it meets them (`respond` is [`answer`]):
 //!
 //! ```text
 //! listen -> authenticate -> authorise -> catalogue | object -> evidence -> respond
-//!  TLS       Caller        Permit<A>     metadata   bytes     Receipt
+//!  TLS       Caller        Permit<A>     metadata   bytes     Recorded
 //! ```
 //!
-//! Each hands the next a type that only it can make. [`grpc`] and [`https`] turn wire messages into typed requests
-//! and back, and do nothing else. See `docs/ARCHITECTURE.md`.
+//! Each hands the next a type that only it can make. [`grpc`] and [`https`] turn wire messages into typed requests and
+//! back, and ask for the permit that each needs. Beside the path: [`gateway`] builds the stations and joins them,
+//! [`registry`] is the register, an index over the evidence, [`keys`] the key process, [`serve`] the process's life,
+//! [`settings`] what can be set, [`command`] the command line. See `docs/ARCHITECTURE.md`.
 
 pub mod answer;
 pub mod authenticate;

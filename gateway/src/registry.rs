@@ -51,7 +51,7 @@ use self::{
 use crate::{
     authorise::{Decided, Permit},
     clock::SharedClock,
-    evidence::{AppendError, Draft, KernelSalts, Log, OpenStoreError, Outcome, PublishError, Store, Tally, TooLarge},
+    evidence::{AppendError, Draft, KernelSalts, Log, NotTaken, OpenStoreError, Outcome, PublishError, Store, Tally},
 };
 
 /// Where the register lives and how it works.
@@ -132,7 +132,7 @@ pub enum OpenError {
     Index(#[from] OpenIndexError),
     /// The first entries were not taken.
     #[error(transparent)]
-    Entry(#[from] TooLarge),
+    Entry(#[from] NotTaken),
     /// The first entries could not be written.
     #[error(transparent)]
     Append(#[from] AppendError),

@@ -21,7 +21,6 @@ use std::{
 
 use axum::Router;
 use futures::future::BoxFuture;
-use tokio_util::sync::CancellationToken;
 
 pub use child::{ChildError, parent_gone};
 pub use log::install as install_log;
@@ -41,8 +40,6 @@ pub struct Foundation {
     pub settings: Arc<Settings>,
     /// The clock.
     pub clock: SharedClock,
-    /// Cancelled when the gateway is told to stop: long-lived tasks end by it.
-    pub stop: CancellationToken,
 }
 
 /// What stands behind the listeners.
@@ -51,8 +48,6 @@ pub struct House {
     pub public: Router,
     /// Behind the api listener; authentication included.
     pub api: Router,
-    /// Behind the loopback listener, besides `/health`, `/ready` and `/metrics`.
-    pub loopback: Router,
     /// Closes what has to be closed, once nothing is in flight any more.
     pub close: BoxFuture<'static, ()>,
 }
@@ -129,7 +124,7 @@ where
     let keys = settings.keys.start.then(|| child::Keys::start(&file, standing.keys_account())).transpose()?;
     let unprivileged = standing.drop_root()?;
     harden()?;
-    let foundation = Foundation { settings: Arc::new(settings), clock, stop: CancellationToken::new() };
+    let foundation = Foundation { settings: Arc::new(settings), clock };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let lived = runtime.block_on(life::live(&unprivileged, foundation, keys, assemble));
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));

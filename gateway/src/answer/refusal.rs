@@ -87,16 +87,16 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Invalid(violations) => violations.fmt(f),
-            Self::Unauthenticated => {
-                f.write_str("this needs a client certificate or a token: name a profile that has one")
-            }
-            Self::Forbidden => f.write_str("the policy does not allow this: ask the dataset's steward"),
+            Self::Unauthenticated => f.write_str("this needs a client certificate or a bearer token: present one"),
+            Self::Forbidden => f.write_str("the policy does not allow this: it takes a live grant, or another role"),
             Self::NotFound => f.write_str("there is no such thing here, or none that you may see: check its name"),
             Self::WrongMethod => f.write_str("this cannot be done here: the `allow` header says what can"),
             Self::Exists(sentence) | Self::Precondition(sentence) => f.write_str(sentence),
             Self::Changed => f.write_str("it has changed since you looked: look again and repeat"),
             Self::OutOfRange { length } => write!(f, "the range begins at or past the end: there are {length} bytes"),
-            Self::TooLarge { setting, limit } => write!(f, "this is over the limit of {limit} (setting `{setting}`)"),
+            Self::TooLarge { setting, limit } => {
+                write!(f, "this is too large: send at most {limit} (setting `{setting}`)")
+            }
             Self::Busy => f.write_str("the gateway is at its limit: try again in a moment"),
             Self::DataLoss => {
                 f.write_str("what is stored here fails authentication and was withheld: tell the operator")

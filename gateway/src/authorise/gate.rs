@@ -7,7 +7,7 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use cedar_policy::{Entities, RestrictedExpression};
-use octroi_proto::{Dataset, Instant, Role, wire::v1};
+use octroi_proto::{Dataset, Instant, Role};
 
 use super::{
     Decided, FetchObject, Permit, PolicyError, ReadMetadata, Seen,
@@ -149,14 +149,14 @@ impl<R: Register> Gate<R> {
         let epoch = self.0.register.epoch();
         let no = match self.consider::<A>(caller, key) {
             Ok(Considered::Allowed { target, policies, until }) => {
-                return Ok(Yes { target, decided: decided::<A>(caller, policies), until, epoch });
+                return Ok(Yes { target, decided: Decided::of::<A>(caller, policies), until, epoch });
             }
             Ok(Considered::Refused(no)) => no,
             Err(cause) => No { kind: DeniedKind::Unavailable, policies: Vec::new(), cause: Some(cause) },
         };
         Err(Denied {
             kind: no.kind,
-            decided: decided::<A>(caller, no.policies),
+            decided: Decided::of::<A>(caller, no.policies),
             dataset: A::Target::dataset(key).cloned(),
             cause: no.cause,
         })
@@ -274,20 +274,6 @@ impl Look<'_> {
         let until = self.asker.until.map(|until| ("credentialUntil".to_owned(), entity::datetime(until)));
         let context = std::iter::once(now).chain(until).chain(grant).collect();
         self.policies.ask(Question { principal: self.asker.uid.clone(), action, resource, context }, entities)
-    }
-}
-
-fn decided<A: Action>(caller: &Caller, policies: Vec<String>) -> Decided {
-    let principal = caller.member().map(|member| member.principal());
-    Decided {
-        actor: v1::Actor {
-            principal: principal.map(|it| it.name.to_string()).unwrap_or_default(),
-            organisation: principal.map(|it| it.organisation.to_string()).unwrap_or_default(),
-            credential: caller.credential().to_owned(),
-        },
-        action: A::NAME,
-        policies,
-        reason: None,
     }
 }
 

@@ -68,6 +68,18 @@ impl<'a> Seen<'a> {
     }
 }
 
+impl Decided {
+    pub(in crate::authorise) fn of<A: Action>(caller: &Caller, policies: Vec<String>) -> Self {
+        let principal = caller.member().map(|member| member.principal());
+        let actor = v1::Actor {
+            principal: principal.map(|it| it.name.to_string()).unwrap_or_default(),
+            organisation: principal.map(|it| it.organisation.to_string()).unwrap_or_default(),
+            credential: caller.credential().to_owned(),
+        };
+        Self { actor, action: A::NAME, policies, reason: None }
+    }
+}
+
 impl<A: Action> Permit<A> {
     pub(in crate::authorise) fn new(caller: Caller, yes: Yes<A::Target>) -> Self {
         let Yes { target, decided, until, epoch } = yes;
@@ -111,13 +123,7 @@ impl<A: Action> Permit<A> {
     /// A permit that no policy decided on, until this moment, on this state of the register.
     #[cfg(test)]
     pub(crate) fn for_test(caller: Caller, target: A::Target, until: Option<Instant>, epoch: u64) -> Self {
-        let principal = caller.member().map(|member| member.principal());
-        let actor = v1::Actor {
-            principal: principal.map(|principal| principal.name.to_string()).unwrap_or_default(),
-            organisation: principal.map(|principal| principal.organisation.to_string()).unwrap_or_default(),
-            credential: caller.credential().to_owned(),
-        };
-        let decided = Decided { actor, action: A::NAME, policies: vec!["test".to_owned()], reason: None };
+        let decided = Decided::of::<A>(&caller, vec!["test".to_owned()]);
         Self { caller, target, decided, until, epoch }
     }
 

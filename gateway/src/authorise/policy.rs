@@ -14,6 +14,7 @@ use cedar_policy::{
 };
 
 use super::{ACTIONS, denied::Undecided, entity::Kind};
+use crate::answer::Chain;
 
 /// The name of the schema in the folder of the policies.
 const SCHEMA: &str = "octroi.cedarschema";
@@ -199,9 +200,10 @@ fn schema(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<Schema, Po
     let path = folder.join(SCHEMA);
     let problem = |problem: String| PolicyError::Schema { path: path.clone(), problem };
     let text = files.get(&path).ok_or_else(|| problem("it is missing".to_owned()))?;
-    let (schema, mut warnings) = Schema::from_cedarschema_str(text).map_err(|error| problem(told(&error)))?;
+    let (schema, mut warnings) =
+        Schema::from_cedarschema_str(text).map_err(|error| problem(Chain(&error).to_string()))?;
     if let Some(warning) = warnings.next() {
-        return Err(problem(told(&warning)));
+        return Err(problem(Chain(&warning).to_string()));
     }
     let theirs: BTreeSet<String> = schema.actions().map(|uid| uid.id().unescaped().to_owned()).collect();
     let ours: BTreeSet<String> = ACTIONS.iter().map(|name| (*name).to_owned()).collect();
@@ -217,7 +219,8 @@ fn schema(folder: &Path, files: &BTreeMap<PathBuf, String>) -> Result<Schema, Po
 /// Adds a file's policies under the ids of their `@id` annotations.
 fn add(all: &mut PolicySet, path: &Path, text: &str) -> Result<(), PolicyError> {
     let syntax = |problem: String| PolicyError::Syntax { path: path.to_owned(), problem };
-    let parsed: PolicySet = text.parse().map_err(|error: cedar_policy::ParseErrors| syntax(told(&error)))?;
+    let parsed: PolicySet =
+        text.parse().map_err(|error: cedar_policy::ParseErrors| syntax(Chain(&error).to_string()))?;
     if parsed.templates().next().is_some() {
         return Err(syntax("templates are not used here: write the policy out".to_owned()));
     }
@@ -275,10 +278,4 @@ fn digest(files: &BTreeMap<PathBuf, String>) -> [u8; 32] {
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(context.finish().as_ref());
     sha256
-}
-
-/// An error and its causes on one line.
-fn told(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |told, cause| format!("{told}: {cause}"))
 }

@@ -52,7 +52,12 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
             let agreement =
                 connection.access().add_agreement(v1::AddAgreementRequest { agreement }).await?.into_inner();
             let (id, due) = (&agreement.id, time(agreement.review_due.as_ref()));
-            output.done(&agreement, format!("{id} is recorded; grants under it stop on {due} unless it is reviewed"));
+            output.done(
+                &agreement,
+                format!(
+                    "{id} is recorded; grants under it stop on {due}: record a successor and grant anew before then"
+                ),
+            );
             Ok(())
         }
         Command::List => list(connection, output).await,

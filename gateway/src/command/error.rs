@@ -28,6 +28,9 @@ pub enum CommandError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The gateway could not be reached, or was lost.
+    #[error("cannot reach the gateway, or lost it: is it running, and is `endpoint` in the profile right?")]
+    Lost(#[source] Box<Status>),
     /// The gateway said no.
     #[error("{}", refusal(.0))]
     Refused(Box<Status>),
@@ -89,13 +92,18 @@ pub enum CommandError {
     #[error(transparent)]
     Registry(#[from] crate::registry::offline::OfflineError),
     /// The register's index is not what the evidence says.
-    #[error("the index differs from the evidence: make it anew with `octroi registry rebuild`")]
+    #[error("the index differs from the evidence: make it anew with `octroi registry rebuild --config FILE`")]
     IndexDiffers,
 }
 
 impl From<Status> for CommandError {
     fn from(status: Status) -> Self {
-        Self::Refused(Box::new(status))
+        // What the gateway said comes without a cause; what went wrong on the way to it has one.
+        if std::error::Error::source(&status).is_some() {
+            Self::Lost(Box::new(status))
+        } else {
+            Self::Refused(Box::new(status))
+        }
     }
 }
 

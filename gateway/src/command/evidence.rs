@@ -22,7 +22,7 @@ pub(crate) enum Command {
         /// First entry
         #[arg(long, default_value_t = 0)]
         from: u64,
-        /// At most this many
+        /// At most this many, and at most 1000
         #[arg(long, default_value_t = 100)]
         limit: u32,
     },
@@ -71,13 +71,17 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
 
 async fn list(from: u64, limit: u32, connection: &Connection, output: Output) -> Result<(), CommandError> {
     let request = v1::ListEvidenceRequest { from, page_size: limit };
-    let entries = connection.evidence().list(request).await?.into_inner().entries;
+    let v1::ListEvidenceResponse { entries, next } = connection.evidence().list(request).await?.into_inner();
     output.list(&entries, &["entry", "at", "who", "what", "policies"], |entry| {
         let actor = entry.actor.clone().unwrap_or_default();
         let who = if actor.principal.is_empty() { actor.credential } else { actor.principal };
-        let what = entry.action.clone();
+        let refused = matches!(entry.record, Some(v1::entry::Record::Refused(_)));
+        let what = if refused { format!("{} (refused)", entry.action) } else { entry.action.clone() };
         vec![entry.sequence.to_string(), time(entry.at.as_ref()), who, what, entry.policies.join(", ")]
     });
+    if let Some(next) = next {
+        output.say(format!("there are more: --from {next}"));
+    }
     Ok(())
 }
 
@@ -96,15 +100,17 @@ async fn watch(state: &Path, connection: &Connection, output: Output) -> Result<
     let open = |text: &str| key.open(text).map_err(|problem| CommandError::NotProven(problem.to_string()));
     let text = checkpoint(connection).await?;
     let newer = open(&text)?;
-    if let Some(before) = seen(state)? {
-        let older = open(&before)?;
+    let before = seen(state)?;
+    if let Some(before) = &before {
+        let older = open(before)?;
         let tiles = Public { connection };
-        // The check asks for tiles one by one; each is a download that must not stop the others' progress.
+        // The check is synchronous and waits for downloads.
         tokio::task::block_in_place(|| check_continuation(older, newer, &tiles))
             .map_err(|problem| CommandError::NotProven(problem.to_string()))?;
     }
     write(state, text.as_bytes())?;
-    output.say(format!("the log has {} entries and continues what was seen before", newer.size));
+    let look = if before.is_some() { "it continues what was seen before" } else { "this is the first look at it" };
+    output.say(format!("the log has {} entries; {look}", newer.size));
     if output.json {
         output.value(&serde_json::json!({ "size": newer.size }));
     }

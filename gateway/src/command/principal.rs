@@ -54,7 +54,7 @@ pub(crate) enum Command {
         /// Whom
         name: String,
     },
-    /// Revoke a principal for good; its streams end at once
+    /// Revoke a principal for good; its streams end within a second
     Revoke {
         /// Whom
         name: String,

@@ -41,7 +41,7 @@ impl Draft {
     pub fn into_entry(self, sequence: u64, at: Instant) -> v1::Entry {
         v1::Entry {
             sequence,
-            at: Some(timestamp(at)),
+            at: Some(octroi_proto::time::to_wire(at)),
             actor: Some(self.actor),
             action: self.action.to_owned(),
             policies: self.policies,
@@ -49,9 +49,4 @@ impl Draft {
             record: Some(self.record),
         }
     }
-}
-
-/// A moment as it is written on the wire.
-pub(crate) fn timestamp(at: Instant) -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
 }

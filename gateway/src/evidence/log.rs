@@ -104,11 +104,6 @@ impl Log {
         self.key.verifier_key()
     }
 
-    /// Waits until a checkpoint covers this entry; `false` if the store closed before one did.
-    pub async fn covers(&self, sequence: u64) -> bool {
-        self.published.clone().wait_for(|published| published.head.size > sequence).await.is_ok()
-    }
-
     /// Entries that are durable, whether or not a checkpoint covers them yet.
     pub fn len(&self) -> u64 {
         self.journal.len()

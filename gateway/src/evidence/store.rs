@@ -86,7 +86,7 @@ pub enum PublishError {
 
 /// Why an entry is not taken into a batch.
 #[derive(Debug, thiserror::Error)]
-pub enum TooLarge {
+pub enum NotTaken {
     /// Over the limit of an entry.
     #[error("the entry has {bytes} bytes; the limit is {MAX_ENTRY}")]
     Entry {
@@ -209,12 +209,12 @@ impl Store {
     /// Takes an entry into the batch and says which sequence it will have.
     ///
     /// # Errors
-    /// [`TooLarge`]; the batch is as before.
-    pub fn push(&mut self, batch: &mut Batch, draft: Draft, at: Instant) -> Result<u64, TooLarge> {
+    /// [`NotTaken`]; the batch is as before.
+    pub fn push(&mut self, batch: &mut Batch, draft: Draft, at: Instant) -> Result<u64, NotTaken> {
         let sequence = batch.next;
         let entry = draft.into_entry(sequence, at).encode_to_vec();
         if entry.len() > MAX_ENTRY as usize {
-            return Err(TooLarge::Entry { bytes: entry.len() });
+            return Err(NotTaken::Entry { bytes: entry.len() });
         }
         batch.leaves.push(Leaf { salt: self.salts.salt()?, entry });
         batch.next += 1;

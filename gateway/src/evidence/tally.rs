@@ -9,7 +9,7 @@ use std::{
 
 use octroi_proto::{Instant, wire::v1};
 
-use super::{Draft, draft::timestamp};
+use super::Draft;
 
 /// How a counted request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +59,7 @@ impl Tally {
         let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let from = counts.from?;
         let requests = counts.requests.into_iter().map(|((action, outcome), n)| (format!("{action} {outcome}"), n));
-        let traffic = v1::Traffic { from: Some(timestamp(from)), requests: requests.collect() };
+        let traffic = v1::Traffic { from: Some(octroi_proto::time::to_wire(from)), requests: requests.collect() };
         Some(Draft::gateway("Count", v1::entry::Record::Traffic(traffic)))
     }
 }

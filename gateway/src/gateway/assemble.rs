@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{Router, middleware};
+use axum::middleware;
 use ring::digest;
 
 use super::{GatedRegister, Gateway, Stations};
@@ -23,7 +23,7 @@ use crate::{
 /// # Errors
 /// Whatever keeps a station from being built; it says which file or setting.
 pub async fn assemble(foundation: Foundation) -> Result<House, AssembleError> {
-    let Foundation { settings, clock, stop: _ } = foundation;
+    let Foundation { settings, clock } = foundation;
     let registry = Registry::open(&settings.registry_settings(), Arc::clone(&clock))?;
     let gate = Gate::load(&settings.policy.folder, registry.clone(), Arc::clone(&clock))?;
     registry.started(env!("CARGO_PKG_VERSION"), configuration(&settings, &gate.policies_sha256())).await?;
@@ -47,7 +47,6 @@ pub async fn assemble(foundation: Foundation) -> Result<House, AssembleError> {
     Ok(House {
         public: https::public(&gateway).layer(middleware::from_fn(everyone)),
         api: https::api(&gateway, small, services).layer(guard),
-        loopback: Router::new(),
         close: Box::pin(async move { registry.shutdown().await }),
     })
 }

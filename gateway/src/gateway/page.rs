@@ -37,14 +37,11 @@ pub(crate) fn page_size(wanted: u32) -> Result<usize, Refusal> {
 }
 
 /// Where a page begins: after this item.
-pub(crate) fn after<T: FromStr>(token: &str) -> Result<Option<T>, Refusal> {
+pub(crate) fn after<T: FromStr>(field: &'static str, token: &str) -> Result<Option<T>, Refusal> {
     if token.is_empty() {
         return Ok(None);
     }
-    token
-        .parse()
-        .map(Some)
-        .map_err(|_| Refusal::field("page_token", "must be the token of the answer before, unchanged"))
+    token.parse().map(Some).map_err(|_| Refusal::field(field, "must be as the answer before gave it, unchanged"))
 }
 
 /// A page of the items that the caller may see, and the id of its last when there is more. That id is always one

@@ -78,7 +78,8 @@ impl AccessService for Access {
         let request = request.into_inner();
         let limit = page_size(request.page_size)?;
         let scan = |after: Option<&AgreementId>, most| self.0.registry.agreements(after, most);
-        let (mut page, next) = page(after(&request.page_token)?, limit, scan, |it| it.id.clone(), |_| true)?;
+        let (mut page, next) =
+            page(after("page_token", &request.page_token)?, limit, scan, |it| it.id.clone(), |_| true)?;
         let may = |id: &DatasetId| self.0.gate.permit::<authorise::ReadMetadata>(&caller, id).is_ok();
         page.iter_mut().for_each(|agreement| agreement.datasets.retain(may));
         Ok(Response::new(v1::ListAgreementsResponse {
@@ -108,7 +109,7 @@ impl AccessService for Access {
         let caller = caller(&request)?;
         self.0.permit::<authorise::ListAccess>(&caller, &())?;
         let request = request.into_inner();
-        let (limit, after) = (page_size(request.page_size)?, after(&request.page_token)?);
+        let (limit, after) = (page_size(request.page_size)?, after("page_token", &request.page_token)?);
         let scan = |after: Option<&RequestId>, most| self.0.registry.requests(after, most);
         let may = |it: &AccessRequest| {
             let target = |dataset| Asked { request: it.clone(), dataset };
@@ -163,7 +164,7 @@ impl AccessService for Access {
         let caller = caller(&request)?;
         self.0.permit::<authorise::ListAccess>(&caller, &())?;
         let request = request.into_inner();
-        let (limit, after) = (page_size(request.page_size)?, after(&request.page_token)?);
+        let (limit, after) = (page_size(request.page_size)?, after("page_token", &request.page_token)?);
         let scan = |after: Option<&GrantId>, most| self.0.registry.grants(after, most);
         let may = |it: &Grant| {
             let target = |dataset| Granted { grant: it.clone(), dataset };

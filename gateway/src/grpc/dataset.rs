@@ -100,7 +100,8 @@ impl DatasetService for Datasets {
     ) -> Result<Response<v1::ListDatasetsResponse>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let (datasets, next) = self.0.visible(&caller, after(&request.page_token)?, page_size(request.page_size)?)?;
+        let (datasets, next) =
+            self.0.visible(&caller, after("page_token", &request.page_token)?, page_size(request.page_size)?)?;
         let next_page_token = next.map(String::from).unwrap_or_default();
         Ok(Response::new(v1::ListDatasetsResponse {
             datasets: datasets.iter().map(Into::into).collect(),

@@ -89,7 +89,7 @@ impl ObjectService for Objects {
         self.0.permit::<authorise::ListObjects>(&caller, &dataset)?;
         let limit = page_size(request.page_size)?;
         let scan = |after: Option<&ObjectKey>, most| self.0.registry.objects(&dataset, &request.prefix, after, most);
-        let (page, next) = page(after(&request.page_token)?, limit, scan, |it| it.key.clone(), |_| true)?;
+        let (page, next) = page(after("page_token", &request.page_token)?, limit, scan, |it| it.key.clone(), |_| true)?;
         Ok(Response::new(v1::ListObjectsResponse {
             objects: page.iter().map(octroi_proto::StoredObject::published).collect(),
             next_page_token: next.map(|key| key.to_string()).unwrap_or_default(),

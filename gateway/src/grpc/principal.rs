@@ -102,7 +102,8 @@ impl PrincipalService for Principals {
         let request = request.into_inner();
         let limit = page_size(request.page_size)?;
         let scan = |after: Option<&PrincipalName>, most| self.0.registry.principals(after, most);
-        let (page, next) = page(after(&request.page_token)?, limit, scan, |it| it.name.clone(), |_| true)?;
+        let (page, next) =
+            page(after("page_token", &request.page_token)?, limit, scan, |it| it.name.clone(), |_| true)?;
         Ok(Response::new(v1::ListPrincipalsResponse {
             principals: page.iter().map(Into::into).collect(),
             next_page_token: next.map(String::from).unwrap_or_default(),

@@ -29,17 +29,11 @@ pub(super) fn routes() -> Router<Gateway> {
 }
 
 /// A page of a list.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct PageQuery {
     page_size: u32,
     page_token: String,
-}
-
-impl Default for PageQuery {
-    fn default() -> Self {
-        Self { page_size: 100, page_token: String::new() }
-    }
 }
 
 async fn list(
@@ -47,7 +41,7 @@ async fn list(
     caller: Caller,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Value>, Refusal> {
-    let (after, limit) = (after(&page.page_token)?, page_size(page.page_size)?);
+    let (after, limit) = (after("page_token", &page.page_token)?, page_size(page.page_size)?);
     let (datasets, next) = gateway.visible(&caller, after, limit)?;
     let answer = v1::ListDatasetsResponse {
         datasets: datasets.iter().map(Into::into).collect(),

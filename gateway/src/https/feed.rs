@@ -7,7 +7,7 @@ use axum::{
     routing::get,
 };
 use http::{HeaderMap, header};
-use octroi_proto::{Dataset, DatasetId};
+use octroi_proto::DatasetId;
 use serde::Deserialize;
 
 use super::{named, query::Query};
@@ -37,7 +37,7 @@ struct FeedQuery {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct PageQuery {
+struct ViewQuery {
     after: String,
     lang: Option<String>,
 }
@@ -65,7 +65,7 @@ async fn json_ld(
 async fn start(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<ViewQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let listed = catalogue(&gateway, &caller, &query.after, Files::Hidden)?;
@@ -77,12 +77,12 @@ async fn dataset(
     State(gateway): State<Gateway>,
     caller: Caller,
     Path(id): Path<String>,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<ViewQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let id: DatasetId = named(&id)?;
     let permit = gateway.permit::<authorise::ReadMetadata>(&caller, &id)?;
-    let shown = published(&gateway, gateway.gate.shown(&permit), permit.target(), MOST_FILES)?;
+    let shown = published(&gateway, gateway.gate.shown(&permit), MOST_FILES)?;
     let html = page::dataset(&gateway.site, &shown, language(&query, &headers));
     Ok(([(header::CONTENT_TYPE, page::HTML)], html.or_internal()?).into_response())
 }
@@ -91,7 +91,7 @@ async fn access(
     State(gateway): State<Gateway>,
     caller: Caller,
     Path(id): Path<String>,
-    Query(query): Query<PageQuery>,
+    Query(query): Query<ViewQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
     let id: DatasetId = named(&id)?;
@@ -110,20 +110,20 @@ async fn style(State(gateway): State<Gateway>, caller: Caller) -> Result<Respons
 /// A page of what this caller may see.
 fn catalogue(gateway: &Gateway, caller: &Caller, after: &str, files: Files) -> Result<Page, Refusal> {
     gateway.permit::<authorise::Probe>(caller, &())?;
-    let after: Option<DatasetId> = after_token(after)?;
+    let after: Option<DatasetId> = after_token("after", after)?;
     let (datasets, next) = gateway.visible(caller, after.clone(), MOST_DATASETS)?;
-    let shown = datasets.iter().filter_map(|dataset| gateway.gate.may_see(caller, dataset).map(|seen| (seen, dataset)));
+    let shown = datasets.iter().filter_map(|dataset| gateway.gate.may_see(caller, dataset));
     let mut left = match files {
         Files::Shown => FEED_FILES,
         Files::Hidden => 0,
     };
-    let mut datasets = Vec::new();
-    for (seen, dataset) in shown {
-        let one = published(gateway, seen, dataset, left.min(MOST_FILES))?;
+    let mut published_ones = Vec::new();
+    for seen in shown {
+        let one = published(gateway, seen, left.min(MOST_FILES))?;
         left = left.saturating_sub(one.files.len());
-        datasets.push(one);
+        published_ones.push(one);
     }
-    Ok(Page { after, datasets, next })
+    Ok(Page { after, datasets: published_ones, next })
 }
 
 /// Whether a page of the catalogue names the datasets' files.
@@ -137,16 +137,16 @@ enum Files {
 const FEED_FILES: usize = 10_000;
 
 /// A dataset as it is shown, with its files where anyone may fetch them.
-fn published(gateway: &Gateway, seen: Seen<'_>, dataset: &Dataset, most: usize) -> Result<Published, Refusal> {
+fn published(gateway: &Gateway, seen: Seen<'_>, most: usize) -> Result<Published, Refusal> {
     let shown = Published::of(seen);
     if most == 0 || !shown.shows_files() {
         return Ok(shown);
     }
-    let files = gateway.registry.objects(&dataset.description.id, "", None, most);
+    let files = gateway.registry.objects(&seen.dataset().description.id, "", None, most);
     Ok(shown.with_files(files.or_internal()?))
 }
 
-fn language(query: &PageQuery, headers: &HeaderMap) -> Language {
+fn language(query: &ViewQuery, headers: &HeaderMap) -> Language {
     let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
     Language::choose(query.lang.as_deref(), accepted)
 }

@@ -177,18 +177,12 @@ async fn delete(
 }
 
 /// A page of a list of objects.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct ObjectsQuery {
     prefix: String,
     page_size: u32,
     page_token: String,
-}
-
-impl Default for ObjectsQuery {
-    fn default() -> Self {
-        Self { prefix: String::new(), page_size: 100, page_token: String::new() }
-    }
 }
 
 async fn list(
@@ -200,7 +194,7 @@ async fn list(
     let dataset: DatasetId = named(&dataset)?;
     gateway.permit::<authorise::ListObjects>(&caller, &dataset)?;
     let scan = |after: Option<&ObjectKey>, most| gateway.registry.objects(&dataset, &query.prefix, after, most);
-    let (after, limit) = (after(&query.page_token)?, page_size(query.page_size)?);
+    let (after, limit) = (after("page_token", &query.page_token)?, page_size(query.page_size)?);
     let (page, next) = page(after, limit, scan, |it| it.key.clone(), |_| true)?;
     let answer = v1::ListObjectsResponse {
         objects: page.iter().map(StoredObject::published).collect(),

@@ -41,9 +41,8 @@ impl PeerCertificate {
         let (_, certificate) = x509_parser::parse_x509_certificate(der).map_err(|_| InvalidCertificate)?;
         let moment = |time: x509_parser::time::ASN1Time| Instant::from_second(time.timestamp());
         let validity = certificate.validity();
-        let sha256 = ring::digest::digest(&ring::digest::SHA256, der);
         Ok(Self {
-            digest: CertificateDigest(sha256.as_ref().try_into().map_err(|_| InvalidCertificate)?),
+            digest: CertificateDigest::of(der),
             from: moment(validity.not_before).map_err(|_| InvalidCertificate)?,
             until: moment(validity.not_after).map_err(|_| InvalidCertificate)?,
         })

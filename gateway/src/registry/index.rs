@@ -22,14 +22,14 @@ pub enum OpenIndexError {
         path: PathBuf,
     },
     /// sled finds it damaged.
-    #[error("the registry's index in `{path}` is damaged: run `octroi registry rebuild`")]
+    #[error("the registry's index in `{path}` is damaged: run `octroi registry rebuild --config FILE`")]
     Damaged {
         /// The folder.
         path: PathBuf,
     },
     /// It follows a schema of another version.
     #[error(
-        "the registry's index in `{path}` is of another version of octroi: run `octroi registry rebuild`, or that version"
+        "the registry's index in `{path}` is of another version of octroi: run `octroi registry rebuild --config FILE`, or that version"
     )]
     Schema {
         /// The folder.
@@ -37,7 +37,7 @@ pub enum OpenIndexError {
     },
     /// It shows entries that the evidence does not have.
     #[error(
-        "the registry's index in `{path}` is not of this evidence: restore the evidence, or run `octroi registry rebuild`"
+        "the registry's index in `{path}` is not of this evidence: restore the evidence, or run `octroi registry rebuild --config FILE`"
     )]
     Foreign {
         /// The folder.

@@ -387,7 +387,6 @@ async fn records_are_durable_counts_are_kept_and_a_shutdown_loses_nothing() {
     assert_eq!(actions, ["Found", "Found", "Start", "FetchObject", "Count"]);
     assert_eq!(log.head().size, 5, "the last checkpoint covers all");
     assert_eq!(registry.started("0.1.0", [7; 32]).await, Err(RecordError::Unavailable));
-    assert!(!log.covers(9).await, "no checkpoint will come");
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub enum ReadError {
     #[error("the registry's index cannot be read: {0}")]
     Index(#[from] sled::Error),
     /// A row does not parse, or points nowhere.
-    #[error("a row of `{table}` in the registry's index is damaged: run `octroi registry check`")]
+    #[error("a row of `{table}` in the registry's index is damaged: run `octroi registry check --config FILE`")]
     Damaged {
         /// The table.
         table: &'static str,
@@ -146,7 +146,8 @@ impl<'a> View<'a> {
     /// The grants of this dataset to this organisation, live or not.
     pub fn grants_of(&self, dataset: &DatasetId, organisation: &OrganisationId) -> Result<Vec<Grant>, ReadError> {
         let parts = [dataset.as_str().as_bytes(), organisation.as_str().as_bytes()];
-        self.ends(Table::GrantsByDataset, &parts)?.iter().map(|id| self.known_grant(id)).collect()
+        let table = Table::GrantsByDataset;
+        self.ends(table, &parts)?.iter().map(|id| self.known_grant(table, id)).collect()
     }
 
     /// One object.
@@ -179,7 +180,8 @@ impl<'a> View<'a> {
     /// Every grant to an organisation.
     pub(super) fn grants_to(&self, organisation: &OrganisationId) -> Result<Vec<Grant>, ReadError> {
         let parts = [organisation.as_str().as_bytes()];
-        self.ends(Table::GrantsByOrganisation, &parts)?.iter().map(|id| self.known_grant(id)).collect()
+        let table = Table::GrantsByOrganisation;
+        self.ends(table, &parts)?.iter().map(|id| self.known_grant(table, id)).collect()
     }
 
     /// Whether any principal is so; stops at the first.
@@ -197,9 +199,9 @@ impl<'a> View<'a> {
         Ok(self.row(key)?.is_some())
     }
 
-    fn known_grant(&self, id: &[u8]) -> Result<Grant, ReadError> {
+    fn known_grant(&self, table: Table, id: &[u8]) -> Result<Grant, ReadError> {
         let found = self.parsed::<v1::Grant, _>(Table::Grants, &[id])?;
-        found.ok_or(ReadError::Damaged { table: Table::GrantsByDataset.name() })
+        found.ok_or(ReadError::Damaged { table: table.name() })
     }
 
     fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {

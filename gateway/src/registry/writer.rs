@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     clock::SharedClock,
-    evidence::{Batch, Draft, Store, Tally},
+    evidence::{Batch, Draft, NotTaken, Store, Tally},
 };
 
 /// What waits for the writer.
@@ -165,7 +165,10 @@ impl Writer {
             }
             Err(error) => {
                 tracing::warn!(%error, "an entry was not taken");
-                job.settle(Err(Failure::TooLarge));
+                job.settle(Err(match error {
+                    NotTaken::Entry { .. } => Failure::TooLarge,
+                    NotTaken::Salt(_) => Failure::Unavailable,
+                }));
             }
         }
     }

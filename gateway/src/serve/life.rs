@@ -27,9 +27,9 @@ where
 {
     let mut signals = Signals::take()?;
     let mut keys = keys.map(Keys::watch).transpose()?;
-    let stop = foundation.stop.clone();
+    let stop = CancellationToken::new();
     let ended = tokio::select! {
-        lived = open(unprivileged, foundation, keys.is_some(), assemble) => lived,
+        lived = open(unprivileged, foundation, keys.is_some(), stop.clone(), assemble) => lived,
         error = lost(&mut keys) => Err(error),
         signal = signals.next() => {
             tracing::info!(signal, "told to stop before it was ready");
@@ -85,6 +85,7 @@ async fn open<A, F>(
     unprivileged: &Unprivileged,
     foundation: Foundation,
     keys_started: bool,
+    stop: CancellationToken,
     assemble: A,
 ) -> Result<(Open, futures::future::BoxFuture<'static, ()>), ServeError>
 where
@@ -92,7 +93,7 @@ where
     F: Future<Output = Result<House, AssembleError>>,
 {
     let recorder = loopback::install_recorder()?;
-    let (settings, stop) = (Arc::clone(&foundation.settings), foundation.stop.clone());
+    let settings = Arc::clone(&foundation.settings);
     let identity = Identity::load(&settings, Arc::clone(&foundation.clock))?;
     let (public_door, api_door) = (identity.public(settings.listen.public.tls12)?, identity.api()?);
     drop(identity);
@@ -109,8 +110,8 @@ where
     let names = |names: &[_]| Names::new(names.iter().cloned());
     let public = front("public", Door::Tls(public_door), names(&settings.listen.public.names), house.public);
     let api = front("api", Door::Tls(api_door), names(&settings.listen.api.names), house.api);
-    let local = house.loopback.merge(loopback::routes(readiness, recorder));
-    let local = front("loopback", Door::Plain, loopback::names(), local);
+    let routes = loopback::routes(readiness, recorder);
+    let local = front("loopback", Door::Plain, loopback::names(), routes);
     let mut serving = JoinSet::new();
     serving.spawn(listen::serve(sockets.public, public, stop.clone()));
     serving.spawn(listen::serve(sockets.api, api, stop.clone()));

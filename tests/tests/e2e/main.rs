@@ -7,6 +7,7 @@ mod datasets;
 mod edge;
 mod evidence;
 mod kill;
+mod layering;
 mod leak;
 mod public;
 mod setup;
