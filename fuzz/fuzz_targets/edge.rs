@@ -208,6 +208,8 @@ impl Directory for Nobody {
     fn organisation(&self, _: &OrganisationId) -> std::result::Result<Option<Organisation>, DirectoryError> {
         Ok(None)
     }
+
+    fn turned_away(&self) {}
 }
 
 #[derive(Debug)]

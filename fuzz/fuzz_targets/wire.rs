@@ -205,6 +205,7 @@ fn organisation() -> v1::Organisation {
 
 fn stored_object() -> v1::StoredObject {
     v1::StoredObject {
+        stored_by: "ville".into(),
         object: Some(v1::Object {
             dataset: "climat-ilots".into(),
             key: "2026/january.csv".into(),
