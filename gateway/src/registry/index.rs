@@ -3,7 +3,11 @@
 //! sled's flush is no fsync, so nothing rests on it: a batch of rows carries the sequence up to which entries are
 //! applied, in one atomic batch of one tree. What sled lost is replayed from the evidence at the next start.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 use super::{
     effects::{Effects, UnknownRecord, effects},
@@ -109,7 +113,7 @@ impl Index {
     }
 
     fn bare(path: &Path, config: &sled::Config) -> Result<Self, OpenIndexError> {
-        let db = config.open().map_err(|source| named(path, source))?;
+        let db = database(path, config)?;
         let rows = db.open_tree("rows")?;
         let schema = Table::Meta.key(&[b"schema"]);
         match rows.get(&schema)? {
@@ -187,6 +191,19 @@ pub(super) enum EffectsError {
     Read(#[from] ReadError),
 }
 
+/// Opens sled. A database that was closed a moment ago is still locked until sled's own threads have ended, so a lock
+/// is waited for a little before it is somebody else's.
+fn database(path: &Path, config: &sled::Config) -> Result<sled::Db, OpenIndexError> {
+    let mut left = TRIES;
+    loop {
+        left -= 1;
+        match config.open().map_err(|source| named(path, source)) {
+            Err(OpenIndexError::InUse { .. }) if left > 0 => thread::sleep(BETWEEN_TRIES),
+            opened => return opened,
+        }
+    }
+}
+
 fn named(path: &Path, source: sled::Error) -> OpenIndexError {
     let path = path.to_owned();
     match source {
@@ -202,6 +219,9 @@ fn named(path: &Path, source: sled::Error) -> OpenIndexError {
 
 /// The version of tables, keys and values; another one means another index.
 const SCHEMA: &[u8] = b"1";
+/// How often, and how far apart, a locked index is tried: half a second in all.
+const TRIES: u32 = 50;
+const BETWEEN_TRIES: Duration = Duration::from_millis(10);
 /// Bytes that sled may keep of the index in memory.
 const CACHE: u64 = 32 << 20;
 /// Rows applied at once while entries are replayed.
