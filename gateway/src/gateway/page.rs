@@ -8,6 +8,7 @@ use super::Gateway;
 use crate::{
     answer::{OrInternal as _, Refusal},
     authenticate::Caller,
+    authorise::ReadMetadata,
     registry::ReadError,
 };
 
@@ -23,7 +24,7 @@ impl Gateway {
         limit: usize,
     ) -> Result<(Vec<Dataset>, Option<DatasetId>), Refusal> {
         let scan = |after: Option<&DatasetId>, most| self.registry.datasets(after, most);
-        page(after, limit, scan, |it| it.description.id.clone(), |it| self.gate.may_see(caller, it).is_some())
+        page(after, limit, scan, |it| it.description.id.clone(), |it| self.gate.may::<ReadMetadata>(caller, it))
     }
 }
 
