@@ -15,6 +15,7 @@ use octroi_proto::{
         self as wire,
         key_service_server::{KeyService, KeyServiceServer},
     },
+    wire::zone::SealedKeys,
 };
 use tokio::{
     net::{UnixListener, UnixStream},
@@ -185,6 +186,31 @@ impl KeyService for Service {
         let object = object(request.into_inner().object)?;
         self.blocking(move |keys| keys.store.destroy(&object).map_err(|error| refuse(&error))).await?;
         Ok(Response::new(wire::DestroyDataKeyResponse {}))
+    }
+
+    async fn get_ingest_key(
+        &self,
+        _: Request<wire::GetIngestKeyRequest>,
+    ) -> Result<Response<wire::GetIngestKeyResponse>, Status> {
+        Err(Status::unimplemented("to come"))
+    }
+
+    async fn create_table_keys(
+        &self,
+        _: Request<wire::CreateTableKeysRequest>,
+    ) -> Result<Response<SealedKeys>, Status> {
+        Err(Status::unimplemented("to come"))
+    }
+
+    async fn seal_column_keys(&self, _: Request<wire::SealColumnKeysRequest>) -> Result<Response<SealedKeys>, Status> {
+        Err(Status::unimplemented("to come"))
+    }
+
+    async fn destroy_table_keys(
+        &self,
+        _: Request<wire::DestroyTableKeysRequest>,
+    ) -> Result<Response<wire::DestroyTableKeysResponse>, Status> {
+        Err(Status::unimplemented("to come"))
     }
 
     async fn issue_certificate(

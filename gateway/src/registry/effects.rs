@@ -50,7 +50,12 @@ pub(super) fn effects(record: &Record, view: &View<'_>) -> Result<Effects, Effec
         | Record::Refused(_)
         | Record::Traffic(_)
         | Record::Started(_)
-        | Record::IntegrityFailure(_) => {}
+        | Record::IntegrityFailure(_)
+        | Record::Schema(_)
+        | Record::Table(_)
+        | Record::AdmittedQuery(_)
+        | Record::ReleasedAnswer(_)
+        | Record::WithheldAnswer(_) => {}
     }
     Ok(effects)
 }
