@@ -57,10 +57,12 @@ pub enum SecretFileError {
         mode: u32,
     },
     /// It is too long for a secret.
-    #[error("`{}` is longer than {MOST} bytes: it is not the secret expected here", path.display())]
+    #[error("`{}` is longer than {most} bytes: it is not the secret expected here", path.display())]
     TooLong {
         /// Which.
         path: PathBuf,
+        /// The longest that is expected.
+        most: usize,
     },
 }
 
@@ -73,13 +75,18 @@ impl SecretFileError {
 
 /// Reads a secret, having checked the very file it reads.
 pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
+    read_at_most(MOST, path)
+}
+
+/// Reads a secret that may be longer than most.
+pub(crate) fn read_at_most(most: usize, path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
     let unreadable = |cause| SecretFileError::Unreadable { path: path.to_owned(), cause };
     let file = File::open(path).map_err(unreadable)?;
     judge(path, &file.metadata().map_err(unreadable)?)?;
     // Room for all of it at once: a buffer that grows leaves copies of the secret behind.
-    let mut content = Zeroizing::new(Vec::with_capacity(MOST + 1));
-    file.take(MOST as u64 + 1).read_to_end(&mut content).map_err(unreadable)?;
-    if content.len() > MOST { Err(SecretFileError::TooLong { path: path.to_owned() }) } else { Ok(content) }
+    let mut content = Zeroizing::new(Vec::with_capacity(most + 1));
+    file.take(most as u64 + 1).read_to_end(&mut content).map_err(unreadable)?;
+    if content.len() > most { Err(SecretFileError::TooLong { path: path.to_owned(), most }) } else { Ok(content) }
 }
 
 /// Checks a secret file without reading it.
@@ -126,7 +133,7 @@ fn judge(path: &Path, found: &Metadata) -> Result<(), SecretFileError> {
     if mode & 0o077 == 0 { Ok(()) } else { Err(SecretFileError::Exposed { path: path.to_owned(), mode }) }
 }
 
-/// No secret of ours is longer.
+/// No secret of ours is longer, but for the keys of a wide table.
 const MOST: usize = 16 * 1024;
 
 #[cfg(test)]

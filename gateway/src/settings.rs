@@ -214,6 +214,8 @@ pub struct Keys {
     pub folder: PathBuf,
     /// How long client certificates last.
     pub certificate_days: Days<1, 825>,
+    /// The reference values: the images and zone hosts that keys of tables may be given to.
+    pub reference: PathBuf,
 }
 
 impl Default for Keys {
@@ -223,6 +225,7 @@ impl Default for Keys {
             socket: "run/keys.sock".into(),
             folder: "keys".into(),
             certificate_days: const { Days::of(365) },
+            reference: "zone/approved.toml".into(),
         }
     }
 }

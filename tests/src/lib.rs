@@ -4,10 +4,12 @@
 mod city;
 mod client;
 mod python;
+mod zone;
 
 pub use city::{City, Serving, Settings, description};
 pub use client::{Answer, Said};
 pub use python::python;
+pub use zone::{Declared, hostile_image, rows, zone_image};
 
 use std::{
     path::{Path, PathBuf},

@@ -19,7 +19,7 @@ fn stubs() -> &'static PathBuf {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let proto = repository().join("proto");
         let files =
-            ["access", "dataset", "evidence", "object", "principal"].map(|name| format!("octroi/v1/{name}.proto"));
+            ["access", "dataset", "evidence", "object", "principal", "query", "table"].map(|name| format!("octroi/v1/{name}.proto"));
         let made = Command::new(interpreter())
             .args(["-m", "grpc_tools.protoc"])
             .arg(format!("-I{}", proto.display()))

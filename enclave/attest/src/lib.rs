@@ -1,1 +1,28 @@
-//! Measurements.
+//! What is said of a launched zone, whom to believe it, and what is sealed to it.
+//!
+//! ```text
+//! measure: parts of an image -> Measurement
+//! launch:  Launch --LaunchKey signs--> SignedLaunch --HostKey verifies--> VerifiedLaunch
+//! reference: Approved (zone/approved.toml) checks VerifiedLaunch -> ApprovedLaunch
+//! envelope: OpenKeys --seal to a launch's public key--> SealedKeys --Recipient opens, once--> OpenKeys
+//! frame: messages on a channel
+//! ```
+//!
+//! Does no I/O beyond the readers and writers it is given, and reads no clock. Trusts the kernel's generator. Does not
+//! give: proof against the host itself. A launch is signed by the host that made it, and without SEV-SNP or TDX
+//! nothing but that host vouches for what runs.
+
+pub mod envelope;
+pub mod frame;
+pub mod id;
+pub mod keys;
+pub mod launch;
+pub mod measure;
+pub mod reference;
+
+pub use envelope::Recipient;
+pub use id::{FileId, LaunchId, WorkId};
+pub use keys::{FileColumns, FileKeys, Key, OpenKeys};
+pub use launch::{Backend, HostKey, Launch, LaunchKey, VerifiedLaunch, Zone};
+pub use measure::{Measurement, Parts};
+pub use reference::{Approved, ApprovedLaunch};

@@ -36,6 +36,7 @@ pub(crate) fn run(args: &Args) -> Result<(), CommandError> {
         socket: settings.keys.socket.clone(),
         serve_uid: serve_uid(&settings)?.as_raw(),
         certificate_validity: settings.keys.certificate_days.get(),
+        reference: settings.keys.reference.clone(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let attached = args.attached;

@@ -3,9 +3,11 @@
 use std::{path::Path, time::Duration};
 
 use hyper_util::rt::TokioIo;
+use octroi_attest::FileId;
 use octroi_proto::{
-    Instant, ObjectVersion, OrganisationId, PrincipalName,
+    DatasetId, Instant, ObjectVersion, OrganisationId, PrincipalName,
     wire::keys::{self as wire, key_service_client::KeyServiceClient},
+    wire::zone::SealedKeys,
 };
 use secrecy::SecretBox;
 use tokio::{net::UnixStream, time};
@@ -15,7 +17,7 @@ use tonic::{
 };
 use zeroize::Zeroize as _;
 
-use super::{DataKey, Suites, authority::Issued};
+use super::{ColumnKeys, DataKey, NewTableKeys, Suites, authority::Issued};
 
 /// A handle on the key process; clones share one connection, made when it is first needed and again when it is
 /// lost.
@@ -41,6 +43,29 @@ pub enum CallError {
     /// The answer makes no sense.
     #[error("the key process gave a malformed answer: are both of one version?")]
     Malformed,
+    /// The key process cannot be reached, or failed.
+    #[error("the key process cannot be reached or failed: see its log")]
+    Unavailable(#[source] Box<Status>),
+}
+
+/// Why a zone was not given keys.
+#[derive(Debug, thiserror::Error)]
+pub enum ZoneKeyError {
+    /// The launch is not approved, was given keys before, or a column is hidden.
+    #[error("the key process refused the zone: {}", .0.message())]
+    Denied(#[source] Box<Status>),
+    /// The file has keys already.
+    #[error("the file has keys already")]
+    Exists,
+    /// A file or column has no key, or it was destroyed.
+    #[error("a file or column has no key, or it was destroyed")]
+    Missing,
+    /// No stanza is for the dataset's ingest key.
+    #[error("the rows are not sealed to the dataset's ingest key")]
+    Stanza,
+    /// More keys than a zone can be sent.
+    #[error("the keys asked for are too many: ask for fewer columns or files")]
+    TooMany,
     /// The key process cannot be reached, or failed.
     #[error("the key process cannot be reached or failed: see its log")]
     Unavailable(#[source] Box<Status>),
@@ -125,15 +150,67 @@ impl Client {
             let request = request.clone();
             async move { service.issue_certificate(request).await }
         };
-        let answer = self.call(call).await?;
+        let answer = self.call::<_, CallError, _>(call).await?;
         let expires = Instant::from_second(answer.expires).map_err(|_| CallError::Malformed)?;
         Ok(Issued { certificate: answer.certificate, issuer: answer.issuer, expires })
     }
 
+    /// The recipient that rows for this dataset are sealed to (`age1...`); its key is made at the first call.
+    ///
+    /// # Errors
+    /// [`CallError::Unavailable`].
+    pub async fn ingest_key(&self, dataset: &DatasetId) -> Result<String, CallError> {
+        let request = wire::GetIngestKeyRequest { dataset: dataset.to_string() };
+        let call = |mut service: KeyServiceClient<Channel>, _| {
+            let request = request.clone();
+            async move { service.get_ingest_key(request).await }
+        };
+        self.call(call).await.map(|answer| answer.recipient)
+    }
+
+    /// Makes the keys of a table's file and seals them, and what opens the steward's rows, to a launch. Once per
+    /// launch: an answer that is lost on the way is lost for good, and the load with it.
+    ///
+    /// # Errors
+    /// [`ZoneKeyError`].
+    pub async fn create_table_keys(&self, request: &NewTableKeys) -> Result<SealedKeys, ZoneKeyError> {
+        let call = |mut service: KeyServiceClient<Channel>, _| {
+            let request = request.to_wire();
+            async move { service.create_table_keys(request).await }
+        };
+        self.call(call).await
+    }
+
+    /// Seals keys of columns to a launch. Once per launch, as for a load.
+    ///
+    /// # Errors
+    /// [`ZoneKeyError`].
+    pub async fn seal_column_keys(&self, request: &ColumnKeys) -> Result<SealedKeys, ZoneKeyError> {
+        let call = |mut service: KeyServiceClient<Channel>, _| {
+            let request = request.to_wire();
+            async move { service.seal_column_keys(request).await }
+        };
+        self.call(call).await
+    }
+
+    /// Destroys the keys of a table's file, for good. No error if there are none.
+    ///
+    /// # Errors
+    /// [`CallError::Unavailable`]: they may still be there; try again.
+    pub async fn destroy_table_keys(&self, dataset: &DatasetId, file: FileId) -> Result<(), CallError> {
+        let request = wire::DestroyTableKeysRequest { dataset: dataset.to_string(), file_id: file.as_bytes().to_vec() };
+        let call = |mut service: KeyServiceClient<Channel>, _| {
+            let request = request.clone();
+            async move { service.destroy_table_keys(request).await }
+        };
+        self.call(call).await.map(|_| ())
+    }
+
     /// Asks, and asks again for about a second while the key process cannot be reached: it may be starting. `ask` is
     /// told whether it was asked before.
-    async fn call<T, F>(&self, mut ask: impl FnMut(KeyServiceClient<Channel>, bool) -> F) -> Result<T, CallError>
+    async fn call<T, E, F>(&self, mut ask: impl FnMut(KeyServiceClient<Channel>, bool) -> F) -> Result<T, E>
     where
+        E: From<Status>,
         F: Future<Output = Result<Response<T>, Status>> + Send,
     {
         let mut pause = FIRST_PAUSE;
@@ -170,6 +247,20 @@ impl From<Status> for CallError {
     }
 }
 
+impl From<Status> for ZoneKeyError {
+    fn from(status: Status) -> Self {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the other codes are all failures")]
+        match status.code() {
+            Code::PermissionDenied => Self::Denied(Box::new(status)),
+            Code::AlreadyExists => Self::Exists,
+            Code::NotFound => Self::Missing,
+            Code::InvalidArgument => Self::Stanza,
+            Code::ResourceExhausted => Self::TooMany,
+            _ => Self::Unavailable(Box::new(status)),
+        }
+    }
+}
+
 fn wired(object: &ObjectVersion) -> wire::ObjectVersion {
     wire::ObjectVersion {
         dataset: object.dataset.to_string(),
@@ -189,4 +280,5 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// 20, 40, ... 640 ms: 1.3 s in all.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const LAST_PAUSE: Duration = Duration::from_millis(1_280);
-const MOST_MESSAGE_BYTES: usize = 64 * 1024;
+/// What a zone can be sent bounds what is sealed to it.
+const MOST_MESSAGE_BYTES: usize = octroi_attest::frame::TO_ZONE;

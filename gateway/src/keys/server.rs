@@ -27,10 +27,12 @@ use uuid::Uuid;
 use super::{
     DataKey,
     authority::{Authority, AuthorityError, IssueError},
+    launches::Launches,
     root::{RootKey, RootKeyError},
-    store::{KeyError, KeyStore},
+    store::{KeyError, KeyStore, table::ColumnRefusal},
+    zone::{self, ColumnKeys, NewTableKeys, ZoneRefusal},
 };
-use crate::clock::SharedClock;
+use crate::{answer::Chain, clock::SharedClock};
 
 /// Where the key process finds its things, and whom it answers.
 #[derive(Debug, Clone)]
@@ -45,6 +47,8 @@ pub struct Settings {
     pub serve_uid: u32,
     /// How long client certificates last.
     pub certificate_validity: Duration,
+    /// The reference values: which zones may be given keys. Absent, none.
+    pub reference: PathBuf,
 }
 
 /// Why the key process cannot run.
@@ -83,7 +87,8 @@ pub async fn run(settings: Settings, clock: SharedClock, shutdown: impl Future<O
     let listener =
         listen(&settings.socket).map_err(|source| RunError::Listen { path: settings.socket.clone(), source })?;
     let certificate_validity = settings.certificate_validity;
-    let keys = Arc::new(Keys { store, authority, certificate_validity, clock });
+    let launches = Launches::new(settings.reference, clock.now());
+    let keys = Arc::new(Keys { store, authority, certificate_validity, launches, clock });
     let service = KeyServiceServer::new(Service { keys, at_once: Arc::new(Semaphore::new(AT_ONCE)) })
         .max_decoding_message_size(MOST_MESSAGE_BYTES);
     tracing::info!(socket = %settings.socket.display(), "keys: ready");
@@ -135,6 +140,7 @@ struct Keys {
     store: KeyStore,
     authority: Authority,
     certificate_validity: Duration,
+    launches: Launches,
     clock: SharedClock,
 }
 
@@ -190,27 +196,47 @@ impl KeyService for Service {
 
     async fn get_ingest_key(
         &self,
-        _: Request<wire::GetIngestKeyRequest>,
+        request: Request<wire::GetIngestKeyRequest>,
     ) -> Result<Response<wire::GetIngestKeyResponse>, Status> {
-        Err(Status::unimplemented("to come"))
+        let dataset = request.into_inner().dataset.parse().map_err(|_| malformed())?;
+        let recipient =
+            self.blocking(move |keys| keys.store.ingest_recipient(&dataset).map_err(|error| refuse(&error))).await?;
+        Ok(Response::new(wire::GetIngestKeyResponse { recipient }))
     }
 
     async fn create_table_keys(
         &self,
-        _: Request<wire::CreateTableKeysRequest>,
+        request: Request<wire::CreateTableKeysRequest>,
     ) -> Result<Response<SealedKeys>, Status> {
-        Err(Status::unimplemented("to come"))
+        let request = NewTableKeys::parse(request.into_inner()).ok_or_else(malformed)?;
+        let sealed = self.blocking(move |keys| {
+            zone::create(&keys.store, &keys.launches, request, keys.clock.now()).map_err(|error| refuse_zone(&error))
+        });
+        sealed.await.map(Response::new)
     }
 
-    async fn seal_column_keys(&self, _: Request<wire::SealColumnKeysRequest>) -> Result<Response<SealedKeys>, Status> {
-        Err(Status::unimplemented("to come"))
+    async fn seal_column_keys(
+        &self,
+        request: Request<wire::SealColumnKeysRequest>,
+    ) -> Result<Response<SealedKeys>, Status> {
+        let request = ColumnKeys::parse(request.into_inner()).ok_or_else(malformed)?;
+        let sealed = self.blocking(move |keys| {
+            zone::seal(&keys.store, &keys.launches, &request, keys.clock.now()).map_err(|error| refuse_zone(&error))
+        });
+        sealed.await.map(Response::new)
     }
 
     async fn destroy_table_keys(
         &self,
-        _: Request<wire::DestroyTableKeysRequest>,
+        request: Request<wire::DestroyTableKeysRequest>,
     ) -> Result<Response<wire::DestroyTableKeysResponse>, Status> {
-        Err(Status::unimplemented("to come"))
+        let request = request.into_inner();
+        let dataset = request.dataset.parse().map_err(|_| malformed())?;
+        let file = request.file_id.as_slice().try_into().map_err(|_| malformed())?;
+        let destroyed =
+            self.blocking(move |keys| keys.store.destroy_table_keys(&dataset, file).map_err(|error| refuse(&error)));
+        destroyed.await?;
+        Ok(Response::new(wire::DestroyTableKeysResponse {}))
     }
 
     async fn issue_certificate(
@@ -257,8 +283,8 @@ fn answer(key: DataKey) -> Response<wire::DataKey> {
 /// The one caller is told the kind; the log is told the cause.
 fn refuse(error: &KeyError) -> Status {
     match error {
-        KeyError::Exists => Status::already_exists("the object version has a data key"),
-        KeyError::Missing => Status::not_found("the object version has no data key"),
+        KeyError::Exists => Status::already_exists("there is a key already"),
+        KeyError::Missing => Status::not_found("there is no key"),
         KeyError::Damaged { .. }
         | KeyError::OtherRoot { .. }
         | KeyError::Random
@@ -266,6 +292,27 @@ fn refuse(error: &KeyError) -> Status {
         | KeyError::Folder { .. } => {
             tracing::error!(%error, "keys: an operation failed");
             Status::internal("the key store failed: see the log of octroi keys")
+        }
+    }
+}
+
+fn refuse_zone(error: &ZoneRefusal) -> Status {
+    match error {
+        ZoneRefusal::Key(error) => refuse(error),
+        ZoneRefusal::Launch(cause) => {
+            tracing::warn!(cause = %Chain(cause), "keys: a zone was given no keys");
+            Status::permission_denied(cause.to_string())
+        }
+        ZoneRefusal::Column(ColumnRefusal::Hidden) => {
+            tracing::warn!(cause = %error, "keys: a zone was given no keys");
+            Status::permission_denied(error.to_string())
+        }
+        ZoneRefusal::Column(ColumnRefusal::Missing) => Status::not_found(error.to_string()),
+        ZoneRefusal::Stanza => Status::invalid_argument(error.to_string()),
+        ZoneRefusal::TooLong => Status::resource_exhausted(error.to_string()),
+        ZoneRefusal::Seal(cause) => {
+            tracing::error!(%cause, "keys: keys were not sealed");
+            Status::internal("the keys were not sealed: see the log of octroi keys")
         }
     }
 }
@@ -288,7 +335,8 @@ fn malformed() -> Status {
 const AT_ONCE: usize = 32;
 const STREAMS: u32 = 256;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-const MOST_MESSAGE_BYTES: usize = 16 * 1024;
+/// A question on many files of many columns: as much as a zone can be answered.
+const MOST_MESSAGE_BYTES: usize = octroi_attest::frame::TO_ZONE;
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -329,12 +377,13 @@ pub(crate) mod tests {
                 socket: path.join("keys.sock"),
                 serve_uid,
                 certificate_validity: Duration::from_secs(86_400),
+                reference: path.join("approved.toml"),
             };
             let (stop, task) = spawn(&settings);
             Self { client: Client::new(&settings.socket), settings, folder, stop: Some(stop), task }
         }
 
-        async fn restart(&mut self) {
+        pub(crate) async fn restart(&mut self) {
             self.stop.take().unwrap().send(()).unwrap();
             (&mut self.task).await.unwrap().unwrap();
             let (stop, task) = spawn(&self.settings);
@@ -415,6 +464,7 @@ pub(crate) mod tests {
         let settings = Settings {
             authority_certificate: folder.join("ca.pem"),
             socket: folder.join("keys.sock"),
+            reference: folder.join("approved.toml"),
             folder,
             serve_uid: me(),
             certificate_validity: Duration::from_secs(86_400),

@@ -3,12 +3,18 @@
 //! ```text
 //! datasets/<dataset>/<version>                 wrapped under the root key
 //! objects/<2 hex>/<uuid>.<version id>          wrapped under a dataset key
+//! ingest/<dataset>                             an age identity, sealed under a dataset key
+//! tables/<dataset>/<file id>                   the keys of one encrypted Parquet file, sealed under a dataset key
 //! tmp/                                         files not yet named; swept at start
 //! ```
 //!
 //! A key is written aside, synced, then linked to its name, which fails if the name is taken: a key under its name
 //! is complete, and two who make the same key at once end up with the first one. Blocking: call it from a thread
 //! that may block.
+
+mod bundle;
+pub(super) mod ingest;
+pub(super) mod table;
 
 use std::{
     fs, io,
@@ -38,11 +44,11 @@ pub struct KeyStore {
 /// Why a key could not be made, opened or destroyed.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The object version has a key already.
-    #[error("the object version has a data key already")]
+    /// The object version or the table's file has keys already.
+    #[error("it has a key already")]
     Exists,
-    /// The object version has no key, or it was destroyed.
-    #[error("the object version has no data key, or it was destroyed")]
+    /// The object version or the table's file has no keys, or they were destroyed.
+    #[error("it has no key, or it was destroyed")]
     Missing,
     /// A file of the store is not what it should be.
     #[error("`{}` is damaged or belongs elsewhere: restore it from a backup of the key folder", path.display())]
@@ -86,7 +92,7 @@ impl KeyStore {
     /// [`KeyError::Folder`].
     pub fn open(folder: &Path, root: RootKey) -> Result<Self, KeyError> {
         let store = Self { folder: folder.to_owned(), root };
-        for name in ["datasets", "objects", "tmp"] {
+        for name in ["datasets", "objects", "ingest", "tables", "tmp"] {
             let path = store.folder.join(name);
             ensure_folder(&path).map_err(at(&path))?;
         }
@@ -277,7 +283,7 @@ fn damaged(path: &Path) -> impl FnOnce(NotTheKey) -> KeyError {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::{collections::BTreeSet, sync::Barrier, thread};
 
     use uuid::Uuid;
@@ -292,14 +298,14 @@ mod tests {
         }
     }
 
-    fn store() -> (tempfile::TempDir, KeyStore) {
+    pub(crate) fn store() -> (tempfile::TempDir, KeyStore) {
         let folder = tempfile::tempdir().unwrap();
         let root = RootKey::create(&folder.path().join("root.key")).unwrap();
         let store = KeyStore::open(folder.path(), root).unwrap();
         (folder, store)
     }
 
-    fn reopen(folder: &tempfile::TempDir) -> KeyStore {
+    pub(crate) fn reopen(folder: &tempfile::TempDir) -> KeyStore {
         KeyStore::open(folder.path(), RootKey::load(&folder.path().join("root.key")).unwrap()).unwrap()
     }
 

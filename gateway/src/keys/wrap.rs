@@ -21,6 +21,10 @@ pub(super) struct KeyName {
 pub(super) enum Kind {
     Dataset,
     Data,
+    /// Seals a dataset's ingest identity.
+    Ingest,
+    /// Seals the keys of a table's file.
+    Table,
 }
 
 /// What a wrapped key says in clear, all of it authenticated.
@@ -71,8 +75,10 @@ impl Label {
         let kind = match self.kind {
             Kind::Dataset => 1,
             Kind::Data => 2,
+            Kind::Ingest => 3,
+            Kind::Table => 4,
         };
-        let mut bytes = Vec::with_capacity(114);
+        let mut bytes = Vec::with_capacity(Wrapped::BYTES);
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&[VERSION, kind]);
         for name in [self.wrapped_by, self.name] {
@@ -85,12 +91,17 @@ impl Label {
 }
 
 impl Wrapped {
+    /// Bytes of a wrapped key.
+    pub(super) const BYTES: usize = 114;
+
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, NotTheKey> {
         let (magic, rest) = field::<8>(bytes)?;
         let ([version, kind], rest) = field(rest)?;
         let kind = match kind {
             1 => Kind::Dataset,
             2 => Kind::Data,
+            3 => Kind::Ingest,
+            4 => Kind::Table,
             _ => return Err(NotTheKey),
         };
         let (wrapped_by, rest) = name(rest)?;

@@ -139,6 +139,7 @@ impl Settings {
             &mut self.tls.authority,
             &mut self.keys.socket,
             &mut self.keys.folder,
+            &mut self.keys.reference,
             &mut self.evidence.folder,
             &mut self.registry.folder,
             &mut self.policy.folder,

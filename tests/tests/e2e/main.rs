@@ -11,3 +11,4 @@ mod layering;
 mod leak;
 mod public;
 mod setup;
+mod zone;

@@ -1,0 +1,231 @@
+use octroi_attest::{Launch, Recipient, Zone, envelope::Expected, reference::NotApproved};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::*;
+use crate::keys::{
+    ZoneKeyError,
+    launches::tests::{Host, at},
+    server::tests::{Running, me},
+    store::{ingest, tests::store},
+};
+
+/// A key store, a zone host that is approved, and what comes of them.
+struct Fixture {
+    _folder: TempDir,
+    store: KeyStore,
+    launches: Launches,
+    host: Host,
+}
+
+impl Fixture {
+    fn new() -> Self {
+        let ((folder, store), host) = (store(), Host::new(1));
+        let file = folder.path().join("approved.toml");
+        host.approve(&file);
+        Self { _folder: folder, store, launches: Launches::new(file, at(0)), host }
+    }
+
+    /// A file of `recensement` with the hidden column `nom`; `id` names file, load and launch.
+    fn load(&self, id: u8, process_allowed: bool) -> OpenKeys {
+        let recipient = Recipient::generate().unwrap();
+        let launch = self.host.sign(&self.host.launch(id, recipient.public_key()));
+        let request =
+            NewTableKeys { process_allowed, ..new_keys(&self.store.ingest_recipient(&dataset()).unwrap(), id, launch) };
+        let sealed = create(&self.store, &self.launches, request, at(0)).unwrap();
+        let files = [columns(id, &["age", "nom", "ville"])];
+        let expected = Expected { work: [id; 16].into(), launch: [id; 16].into(), files: &files };
+        recipient.open(&sealed, &expected, at(1)).unwrap()
+    }
+
+    fn ask(&self, launch: &Launch, files: &[FileColumns]) -> Result<SealedKeys, ZoneRefusal> {
+        seal(&self.store, &self.launches, &asked(self.host.sign(launch), files), at(0))
+    }
+}
+
+fn dataset() -> DatasetId {
+    "recensement".parse().unwrap()
+}
+
+fn columns(file: u8, names: &[&str]) -> FileColumns {
+    FileColumns { file_id: [file; 16].into(), columns: names.iter().map(|name| (*name).to_owned()).collect() }
+}
+
+fn new_keys(recipient: &str, id: u8, launch: SignedLaunch) -> NewTableKeys {
+    let column = |(name, hidden): (&str, bool)| NewColumn { name: name.to_owned(), hidden };
+    let stanza = |stanza: Stanza| AgeStanza { tag: stanza.tag, arguments: stanza.args, body: stanza.body };
+    NewTableKeys {
+        dataset: dataset(),
+        load: [id; 16].into(),
+        launch,
+        file: [id; 16].into(),
+        columns: [("age", false), ("nom", true), ("ville", false)].map(column).to_vec(),
+        stanzas: ingest::tests::stanzas(recipient, [7; 16]).into_iter().map(stanza).collect(),
+        expires: at(60),
+        process_allowed: false,
+    }
+}
+
+fn asked(launch: SignedLaunch, files: &[FileColumns]) -> ColumnKeys {
+    let files = files.iter().map(|file| (dataset(), file.clone())).collect();
+    ColumnKeys { query: [99; 16].into(), launch, files, expires: at(60) }
+}
+
+#[test]
+fn a_question_is_given_the_keys_that_its_files_were_written_with() {
+    let fixture = Fixture::new();
+    let written = [fixture.load(1, false), fixture.load(2, false)];
+    assert_eq!(written[0].ingest_file_key.as_ref().unwrap().expose(), &[7; 16]);
+    let recipient = Recipient::generate().unwrap();
+    let files = [columns(2, &["age"]), columns(1, &["age", "ville"])];
+    let sealed = fixture.ask(&fixture.host.launch(9, recipient.public_key()), &files).unwrap();
+    let expected = Expected { work: [99; 16].into(), launch: [9; 16].into(), files: &files };
+    let opened = recipient.open(&sealed, &expected, at(1)).unwrap();
+    assert_eq!(opened.files[0].columns["age"], written[1].files[0].columns["age"]);
+    assert_eq!(opened.files[1].columns["ville"], written[0].files[0].columns["ville"]);
+    assert_eq!(opened.files[1].footer, written[0].files[0].footer);
+    assert!(opened.ingest_file_key.is_none());
+}
+
+#[test]
+fn a_launch_is_given_keys_once_whether_for_a_load_or_a_question() {
+    let fixture = Fixture::new();
+    fixture.load(1, false);
+    let launch = fixture.host.launch(9, Recipient::generate().unwrap().public_key());
+    let files = [columns(1, &["age"])];
+    // What is refused for another cause uses nothing up.
+    assert!(matches!(fixture.ask(&launch, &[columns(3, &["age"])]), Err(ZoneRefusal::Key(KeyError::Missing))));
+    fixture.ask(&launch, &files).unwrap();
+    assert!(matches!(fixture.ask(&launch, &files), Err(ZoneRefusal::Launch(LaunchRefusal::Used))));
+    let loaded = Launch { id: [1; 16].into(), ..launch };
+    assert!(matches!(fixture.ask(&loaded, &files), Err(ZoneRefusal::Launch(LaunchRefusal::Used))));
+}
+
+#[test]
+fn a_hidden_or_unknown_column_is_refused() {
+    let fixture = Fixture::new();
+    fixture.load(1, false);
+    let launch = fixture.host.launch(9, [5; 32]);
+    let ask = |names: &[&str]| fixture.ask(&launch, &[columns(1, names)]);
+    assert!(matches!(ask(&["age", "nom"]), Err(ZoneRefusal::Column(ColumnRefusal::Hidden))));
+    assert!(matches!(ask(&["rue"]), Err(ZoneRefusal::Column(ColumnRefusal::Missing))));
+}
+
+#[test]
+fn the_isolation_demanded_at_the_load_holds_for_every_question() {
+    let fixture = Fixture::new();
+    fixture.load(1, true);
+    fixture.load(2, false);
+    let recipient = Recipient::generate().unwrap();
+    let process = |id| Launch { zone: Zone::Process, ..fixture.host.launch(id, recipient.public_key()) };
+    fixture.ask(&process(8), &[columns(1, &["age"])]).unwrap();
+    // One file that demands a virtual machine is enough.
+    let both = [columns(1, &["age"]), columns(2, &["age"])];
+    assert!(matches!(fixture.ask(&process(9), &both), Err(ZoneRefusal::Launch(LaunchRefusal::Process))));
+}
+
+#[test]
+fn who_is_not_approved_is_given_nothing() {
+    let fixture = Fixture::new();
+    fixture.load(1, false);
+    let (files, launch) = ([columns(1, &["age"])], fixture.host.launch(9, [5; 32]));
+    let stranger = asked(Host::new(2).sign(&launch), &files);
+    let refused = seal(&fixture.store, &fixture.launches, &stranger, at(0));
+    assert!(matches!(refused, Err(ZoneRefusal::Launch(LaunchRefusal::NotApproved(NotApproved::Host)))));
+    let image = Launch { image: [0; 32].into(), ..launch.clone() };
+    let refused = fixture.ask(&image, &files);
+    assert!(matches!(refused, Err(ZoneRefusal::Launch(LaunchRefusal::NotApproved(NotApproved::Image)))));
+    let late = ColumnKeys { expires: at(0), ..asked(fixture.host.sign(&launch), &files) };
+    let refused = seal(&fixture.store, &fixture.launches, &late, at(0));
+    assert!(matches!(refused, Err(ZoneRefusal::Launch(LaunchRefusal::Expiry))));
+}
+
+#[test]
+fn rows_that_are_sealed_to_somebody_else_make_no_keys() {
+    let fixture = Fixture::new();
+    fixture.store.ingest_recipient(&dataset()).unwrap();
+    let theirs = fixture.store.ingest_recipient(&"hospital".parse().unwrap()).unwrap();
+    let launch = fixture.host.sign(&fixture.host.launch(1, [5; 32]));
+    let refused = create(&fixture.store, &fixture.launches, new_keys(&theirs, 1, launch), at(0));
+    assert!(matches!(refused, Err(ZoneRefusal::Stanza)));
+    assert!(matches!(fixture.store.open_table_keys(&dataset(), [1; 16].into()), Err(KeyError::Missing)));
+}
+
+#[test]
+fn what_a_zone_cannot_be_sent_is_refused() {
+    let fixture = Fixture::new();
+    fixture.load(1, false);
+    let launch = fixture.host.launch(9, Recipient::generate().unwrap().public_key());
+    let many = vec![columns(1, &["age", "ville"]); 8_000];
+    assert!(matches!(fixture.ask(&launch, &many), Err(ZoneRefusal::TooLong)));
+}
+
+#[test]
+fn requests_survive_the_wire_and_malformed_ones_are_refused() {
+    let fixture = Fixture::new();
+    let launch = fixture.host.sign(&fixture.host.launch(1, [5; 32]));
+    let good = new_keys(&fixture.store.ingest_recipient(&dataset()).unwrap(), 1, launch.clone());
+    assert_eq!(NewTableKeys::parse(good.to_wire()), Some(good.clone()));
+    let question = asked(launch, &[columns(1, &["age"])]);
+    assert_eq!(ColumnKeys::parse(question.to_wire()), Some(question.clone()));
+    assert!(ColumnKeys::parse(ColumnKeys { files: Vec::new(), ..question }.to_wire()).is_none());
+    let changes: [fn(&mut wire::CreateTableKeysRequest); 8] = [
+        |wire| wire.dataset.clear(),
+        |wire| wire.file_id.truncate(15),
+        |wire| wire.launch = None,
+        |wire| wire.columns.clear(),
+        |wire| wire.columns.push(wire::NewColumn { name: "age".into(), hidden: false }),
+        |wire| wire.columns.push(wire::NewColumn { name: "nom\n".into(), hidden: false }),
+        |wire| wire.stanzas.clear(),
+        |wire| wire.stanzas = vec![AgeStanza::default(); 9],
+    ];
+    for change in changes {
+        let mut wire = good.to_wire();
+        change(&mut wire);
+        assert!(NewTableKeys::parse(wire).is_none());
+    }
+}
+
+#[tokio::test]
+async fn keys_reach_a_zone_through_serve_and_outlive_a_restart() {
+    let mut running = Running::start(me()).await;
+    let host = Host::new(1);
+    let recipient = Recipient::generate().unwrap();
+    let launch = host.sign(&host.launch(1, recipient.public_key()));
+    let ingest = running.client.ingest_key(&dataset()).await.unwrap();
+    let request = new_keys(&ingest, 1, launch);
+    // Nothing is approved where there are no reference values.
+    assert!(matches!(running.client.create_table_keys(&request).await, Err(ZoneKeyError::Denied(_))));
+    host.approve(&running.folder.path().join("approved.toml"));
+    let written = running.client.create_table_keys(&request).await.unwrap();
+    let files = [columns(1, &["age", "nom", "ville"])];
+    let expected = Expected { work: [1; 16].into(), launch: [1; 16].into(), files: &files };
+    let written = recipient.open(&written, &expected, at(1)).unwrap();
+    running.restart().await;
+    assert_eq!(running.client.ingest_key(&dataset()).await.unwrap(), ingest);
+    let recipient = Recipient::generate().unwrap();
+    let files = [columns(1, &["ville"])];
+    let question = asked(host.sign(&host.launch(9, recipient.public_key())), &files);
+    let sealed = running.client.seal_column_keys(&question).await.unwrap();
+    let expected = Expected { work: [99; 16].into(), launch: [9; 16].into(), files: &files };
+    let opened = recipient.open(&sealed, &expected, at(1)).unwrap();
+    assert_eq!(opened.files[0].columns["ville"], written.files[0].columns["ville"]);
+    assert!(matches!(running.client.seal_column_keys(&question).await, Err(ZoneKeyError::Denied(_))));
+    let hidden = asked(host.sign(&host.launch(10, [5; 32])), &[columns(1, &["nom"])]);
+    assert!(matches!(running.client.seal_column_keys(&hidden).await, Err(ZoneKeyError::Denied(_))));
+    running.client.destroy_table_keys(&dataset(), [1; 16].into()).await.unwrap();
+    let again = asked(host.sign(&host.launch(11, [5; 32])), &files);
+    assert!(matches!(running.client.seal_column_keys(&again).await, Err(ZoneKeyError::Missing)));
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_request_or_none(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        if let Ok(wire) = wire::CreateTableKeysRequest::decode(bytes.as_slice()) {
+            let _ = NewTableKeys::parse(wire);
+        }
+        if let Ok(wire) = wire::SealColumnKeysRequest::decode(bytes.as_slice()) {
+            let _ = ColumnKeys::parse(wire);
+        }
+    }
+}

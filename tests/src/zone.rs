@@ -1,0 +1,111 @@
+//! A city whose sensitive data can be asked: the real image, real virtual machines.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
+
+use crate::{City, Said, Settings, octroi_binary};
+
+/// The guest's image, which `cargo xtask test` builds.
+pub fn zone_image() -> PathBuf {
+    let path = std::env::var_os("OCTROI_ZONE_IMAGE")
+        .expect("run the tests with `cargo xtask test`, which builds the image and sets OCTROI_ZONE_IMAGE");
+    PathBuf::from(path)
+}
+
+/// The image of a guest that lies, floods and hangs, built beside the real one.
+pub fn hostile_image() -> PathBuf {
+    zone_image().with_file_name("hostile-image")
+}
+
+/// A table to declare: its columns as `name type flags`, its subjects.
+#[derive(Debug, Clone, Copy)]
+pub struct Declared<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// `("carrier", "string", "")`; the third is more lines of TOML (`hidden = true`).
+    pub columns: &'a [(&'a str, &'a str, &'a str)],
+    /// Whom its rows are about.
+    pub subjects: &'a [&'a str],
+}
+
+impl City {
+    /// A city with a zone host, its image approved, release ticks of 100 ms; Claire, Marc and the researcher Lena.
+    pub fn asking(settings: Settings<'_>) -> Self {
+        let mut city = Self::init(&[]);
+        let image = format!("{:?}", zone_image());
+        city.set(&[("zone", "image", &image), ("zone", "release_tick_milliseconds", "100"), ("zone", "waiting", "1")]);
+        city.set(settings);
+        city.serve();
+        city.approve();
+        city.staff();
+        city.onboard("lena", "universite-bourgogne", "researcher");
+        city
+    }
+
+    /// Records what the zone host runs as approved.
+    pub fn approve(&self) {
+        let config = self.config();
+        self.plain(&["zone", "approve", "--config", config.to_str().expect("a path"), "--by", "operator"]).expect();
+    }
+
+    /// A published sensitive dataset with its tables declared; `isolation` is `vm` or `process`.
+    pub fn sensitive(&self, id: &str, isolation: &str, tables: &[Declared<'_>]) {
+        self.dataset(id, "sensitive", "metadata_visibility = \"members\"");
+        let mut text = format!("isolation = \"{isolation}\"\n");
+        for table in tables {
+            let subjects: Vec<String> = table.subjects.iter().map(|name| format!("{name:?}")).collect();
+            text += &format!("[[table]]\nname = {:?}\nsubjects = [{}]\n", table.name, subjects.join(", "));
+            for (name, kind, more) in table.columns {
+                text += &format!("[[table.column]]\nname = {name:?}\ntype = {kind:?}\n{more}\n");
+            }
+        }
+        let file = self.file(&format!("{id}.schema.toml"), text);
+        self.octroi("claire", &["dataset", "schema", id, file.to_str().expect("a path")]).expect();
+    }
+
+    /// Loads a file into a table; what was reported.
+    pub fn load(&self, dataset: &str, table: &str, file: &Path, more: &[&str]) -> Said {
+        let file = file.to_str().expect("a path");
+        let mut words = vec!["dataset", "load", dataset, table, file, "--json"];
+        words.extend(more);
+        self.octroi("claire", &words)
+    }
+
+    /// Lets `who` ask a dataset, for research.
+    pub fn let_ask(&self, who: &str, dataset: &str) -> String {
+        let ask = ["request", "make", dataset, "--purpose", "research", "--action", "ask", "--json"];
+        let request = self.octroi(who, &ask).expect().json();
+        let id = request["id"].as_str().expect("an id").to_owned();
+        let words = ["request", "grant", &id, "--until", "2027-06-30T00:00:00Z", "--json"];
+        self.octroi("claire", &words).expect().json()["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Asks; the one object that `octroi query --json` prints.
+    pub fn ask(&self, who: &str, dataset: &str, sql: &str) -> Value {
+        self.query(who, &["--dataset", dataset, "--purpose", "research", "--json", sql]).expect().json()
+    }
+
+    /// Runs `octroi query`.
+    pub fn query(&self, who: &str, words: &[&str]) -> Said {
+        let mut all = vec!["query"];
+        all.extend(words);
+        self.octroi(who, &all)
+    }
+
+    /// `octroi query`, not waited for.
+    pub fn query_command(&self, who: &str, words: &[&str]) -> Command {
+        let mut command = Command::new(octroi_binary());
+        command.arg("--profile").arg(self.profile(who)).arg("query").args(words);
+        command
+    }
+}
+
+/// The rows of an answer.
+pub fn rows(answer: &Value) -> &[Value] {
+    assert_eq!(answer["verdict"], "released", "{answer}");
+    answer["rows"].as_array().expect("rows")
+}

@@ -1,0 +1,134 @@
+//! A researcher asks.
+
+use octroi_tests::{City, Declared, python, rows};
+use serde_json::{Value, json};
+
+use super::{meters, metered};
+
+const BY_DISTRICT: &str = "SELECT district, COUNT(*) AS n, SUM(wh) AS wh FROM meters GROUP BY district ORDER BY district";
+
+/// What the same question gives on the rows themselves, by the slow and obvious way.
+fn expected() -> Vec<Value> {
+    let mut cells = std::collections::BTreeMap::<String, (i64, i64, std::collections::BTreeSet<String>)>::new();
+    for line in meters().lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        let cell = cells.entry(fields[1].to_owned()).or_default();
+        cell.0 += 1;
+        cell.1 += fields[3].parse::<i64>().unwrap();
+        cell.2.insert(fields[0].to_owned());
+    }
+    cells.into_iter().filter(|(_, cell)| cell.2.len() >= 11).map(|(key, cell)| json!([key, cell.0, cell.1])).collect()
+}
+
+#[test]
+fn a_question_is_answered_with_what_is_about_enough_people() {
+    let city = metered(&[]);
+    let answer = city.ask("lena", "energie", BY_DISTRICT);
+    assert_eq!(rows(&answer), expected());
+    assert_eq!(answer["columns"], json!(["district", "n", "wh"]));
+    // Five households in the south and none in the east look alike.
+    assert_eq!(answer["keys_without_value"], json!([["sud"], ["est"]]));
+
+    // What only a few are about does not come out by HAVING, ORDER BY or LIMIT either.
+    let top = city.ask("lena", "energie", "SELECT district, AVG(wh) a FROM meters GROUP BY district ORDER BY a DESC LIMIT 1");
+    assert_eq!(rows(&top)[0][0], "nord");
+    let few = "SELECT COUNT(*) n FROM meters WHERE district = 'sud'";
+    let none = "SELECT COUNT(*) n FROM meters WHERE household = 'nobody'";
+    let (few, none) = (city.ask("lena", "energie", few), city.ask("lena", "energie", none));
+    assert_eq!(few["verdict"], none["verdict"]);
+    assert_eq!(few["rows"], none["rows"]);
+    assert!(few["rows"].as_array().is_none_or(Vec::is_empty), "{few}");
+
+    // What is wrong with the question itself is said at once, and says nothing of data.
+    for (sql, words) in [
+        ("SELECT wh FROM meters", "aggregate"),
+        ("SELECT nothing FROM meters", "nothing"),
+        ("SELECT COUNT(*) FROM nowhere", "nowhere"),
+        ("SELEC 1", "SQL"),
+        ("SELECT tenant, COUNT(*) FROM meters GROUP BY tenant", "tenant"),
+        ("SELECT MAX(wh) FROM meters", "max"),
+        ("COPY meters TO '/tmp/x'", "SELECT"),
+        ("EXPLAIN SELECT COUNT(*) FROM meters", "SELECT"),
+    ] {
+        let said = city.query("lena", &["--dataset", "energie", "--purpose", "research", sql]);
+        assert!(!said.ok, "{sql} was answered: {}", said.out);
+        assert!(said.err.to_lowercase().contains(&words.to_lowercase()), "{sql}: {}", said.err);
+    }
+    // A cast that fails on data is no different from any other refusal.
+    let cast = city.ask("lena", "energie", "SELECT COUNT(*) FROM meters WHERE wh / (month - 1) > 1");
+    assert!(cast["verdict"] == "refused" || cast["verdict"] == "released", "{cast}");
+    assert!(!cast.to_string().contains("zero"), "{cast}");
+}
+
+#[test]
+fn without_a_live_grant_and_its_purpose_nothing_runs() {
+    let city = metered(&[]);
+    city.onboard("paul", "universite-lyon", "researcher");
+    let words = |purpose| ["--dataset", "energie", "--purpose", purpose, BY_DISTRICT];
+    city.query("paul", &words("research")).refused("policy");
+    city.query("operator", &words("research")).refused("policy");
+    city.query("lena", &words("advertising")).refused("purpose");
+    let grant = city.let_ask("paul", "energie");
+    city.query("paul", &words("research")).expect();
+    city.octroi("claire", &["grant", "revoke", &grant, "--reason", "end of study"]).expect();
+    city.query("paul", &words("research")).refused("policy");
+    // A dataset that one may not know of and one that is not there look alike.
+    let absent = city.query("lena", &["--dataset", "absent", "--purpose", "research", BY_DISTRICT]);
+    assert!(!absent.ok);
+}
+
+#[test]
+fn many_questions_run_over_one_connection_and_by_every_way_in() {
+    let city = metered(&[]);
+    let lines: String = [BY_DISTRICT, "SELEC", "SELECT COUNT(*) n FROM meters"]
+        .iter()
+        .map(|sql| format!("{}\n", json!({ "sql": sql })))
+        .collect();
+    let file = city.file("batch.jsonl", lines);
+    let batch = city.query(
+        "lena",
+        &["--dataset", "energie", "--purpose", "research", "--json", "--batch", file.to_str().unwrap()],
+    );
+    let answers = batch.json_lines();
+    assert_eq!(answers.len(), 3, "{batch:?}");
+    assert_eq!(rows(&answers[0]), expected());
+    assert!(answers[1]["verdict"] != "released", "{}", answers[1]);
+    assert_eq!(rows(&answers[2]), [json!([160])]);
+
+    let body = json!({ "datasets": ["energie"], "purpose": "research", "sql": BY_DISTRICT }).to_string();
+    let https = city.curl_as("lena", &["--data", &body, &city.api("v1/queries")]).expect(200);
+    assert!(https.body.len().is_power_of_two() && https.body.len() >= 4_096, "{}", https.body.len());
+    let answer: Value = serde_json::from_slice(&https.body).unwrap();
+    assert_eq!(answer["verdict"], "released", "{answer}");
+
+    let (ca, certificate, key) =
+        (city.authority(), city.identity("lena", "certificate.pem"), city.identity("lena", "key.pem"));
+    let port = city.ports()[1].to_string();
+    let said =
+        python("asker.py", &[&port, ca.to_str().unwrap(), certificate.to_str().unwrap(), key.to_str().unwrap()]);
+    assert!(said.expect().out.contains("all seen"));
+}
+
+#[test]
+fn tables_of_several_datasets_are_joined_where_grants_for_all_exist() {
+    let city = metered(&[]);
+    let dwellings = Declared {
+        name: "dwellings",
+        columns: &[("household", "string", ""), ("heating", "string", "")],
+        subjects: &["household"],
+    };
+    city.sensitive("logement", "vm", &[dwellings]);
+    let mut csv = "household,heating\n".to_owned();
+    for household in 0..40 {
+        csv += &format!("h{household},{}\n", if household % 2 == 0 { "gas" } else { "wood" });
+    }
+    let file = city.file("dwellings.csv", csv);
+    city.load("logement", "dwellings", &file, &[]).expect();
+    let sql = "SELECT d.heating, COUNT(*) n FROM meters m JOIN \"logement\".\"dwellings\" d ON m.household = d.household \
+               GROUP BY d.heating ORDER BY d.heating";
+    let words = ["--dataset", "energie", "--dataset", "logement", "--purpose", "research", "--json", sql];
+    city.query("lena", &words).refused("policy");
+    city.let_ask("lena", "logement");
+    let answer = city.query("lena", &words).expect().json();
+    assert_eq!(rows(&answer), [json!(["gas", 80]), json!(["wood", 80])]);
+}

@@ -1,0 +1,141 @@
+//! What is not approved gets no key; what breaks is made anew; what is refused is refused by name.
+
+use std::time::Duration;
+
+use octroi_tests::{City, rows, wait_until};
+
+use super::{METERS, meters, metered};
+
+const COUNT: &str = "SELECT COUNT(*) n FROM meters";
+
+#[test]
+fn a_launch_that_is_not_approved_gets_no_key() {
+    let city = metered(&[]);
+    assert_eq!(rows(&city.ask("lena", "energie", COUNT)).len(), 1);
+    let approved = city.data().join("zone/approved.toml");
+    let kept = std::fs::read(&approved).unwrap();
+    std::fs::write(&approved, "").unwrap();
+    let refused = city.ask("lena", "energie", COUNT);
+    assert_eq!(refused["verdict"], "refused", "{refused}");
+    std::fs::write(&approved, kept).unwrap();
+    assert_eq!(rows(&city.ask("lena", "energie", COUNT)).len(), 1);
+}
+
+#[test]
+fn what_runs_can_be_inspected() {
+    let city = City::asking(&[]);
+    let config = city.config();
+    let said = city.plain(&["zone", "inspect", "--config", config.to_str().unwrap()]).expect().out;
+    for words in ["host-signed", "kernel", "initramfs", "image", "template"] {
+        assert!(said.contains(words), "`{words}` is not in {said}");
+    }
+}
+
+#[test]
+fn killed_machines_are_made_anew() {
+    let mut city = metered(&[]);
+    for _ in 0..3 {
+        let machines = machines_of(&mut city);
+        assert!(!machines.is_empty());
+        for pid in machines {
+            let _gone = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
+        }
+        wait_until("an answer", Duration::from_secs(60), || {
+            city.ask("lena", "energie", COUNT)["verdict"] == "released"
+        });
+    }
+}
+
+#[test]
+fn the_process_sandbox_must_be_chosen_by_name_and_is_refused_where_a_machine_is_demanded() {
+    let city = metered(&[]);
+    let words = |dataset, sql| ["--dataset", dataset, "--purpose", "research", "--backend", "process", "--json", sql];
+    city.query("lena", &words("energie", COUNT)).refused("vm");
+    city.sensitive("energie-process", "process", &[METERS]);
+    let file = city.file("meters.csv", meters());
+    city.load("energie-process", "meters", &file, &[]).expect();
+    city.let_ask("lena", "energie-process");
+    let answer = city.query("lena", &words("energie-process", COUNT)).expect().json();
+    assert_eq!(rows(&answer)[0][0], 160);
+    assert!(answer["receipt"].to_string().contains("process"), "{answer}");
+}
+
+#[test]
+fn three_hundred_questions_leave_nothing_behind() {
+    let mut city = metered(&[("zone", "waiting", "2")]);
+    let lines: String = (0..10).map(|_| format!("{}\n", serde_json::json!({ "sql": COUNT }))).collect();
+    let file = city.file("batch.jsonl", lines);
+    let words = ["--dataset", "energie", "--purpose", "research", "--json", "--batch", file.to_str().unwrap()];
+    let mut run = |city: &City, times: usize| {
+        for _ in 0..times {
+            let answers = city.query("lena", &words).expect().json_lines();
+            assert!(answers.iter().all(|answer| answer["verdict"] == "released"), "{answers:?}");
+        }
+    };
+    run(&city, 3);
+    let before = Held::by(&mut city);
+    run(&city, 27);
+    wait_until("the machines to be cleared away", Duration::from_secs(30), || {
+        Held::by(&mut city).machines <= before.machines
+    });
+    let after = Held::by(&mut city);
+    assert!(after.descriptors <= before.descriptors + 4, "{before:?} became {after:?}");
+    assert!(after.files <= before.files, "{before:?} became {after:?}");
+    assert!(after.kilobytes < before.kilobytes + 32 * 1_024, "{before:?} became {after:?}");
+}
+
+/// What serve and all its children hold.
+#[derive(Debug)]
+struct Held {
+    machines: usize,
+    descriptors: usize,
+    kilobytes: u64,
+    files: usize,
+}
+
+impl Held {
+    fn by(city: &mut City) -> Self {
+        let machines = machines_of(city).len();
+        let family: Vec<i32> =
+            descendants(city).into_iter().filter(|pid| !is_machine(*pid) && comm(*pid) == "octroi").collect();
+        let descriptors = family.iter().map(|pid| entries(&format!("/proc/{pid}/fd"))).sum();
+        let kilobytes = family.iter().map(|pid| resident(*pid)).sum();
+        let files = octroi_tests::files_below(&city.data().join("zone")).len();
+        Self { machines, descriptors, kilobytes, files }
+    }
+}
+
+fn machines_of(city: &mut City) -> Vec<i32> {
+    descendants(city).into_iter().filter(|pid| is_machine(*pid)).collect()
+}
+
+fn is_machine(pid: i32) -> bool {
+    comm(pid).starts_with("qemu-system")
+}
+
+fn comm(pid: i32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
+}
+
+fn entries(folder: &str) -> usize {
+    std::fs::read_dir(folder).map(Iterator::count).unwrap_or_default()
+}
+
+fn resident(pid: i32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
+}
+
+fn descendants(city: &mut City) -> Vec<i32> {
+    let mut found = vec![i32::try_from(city.serving().pid()).expect("a process id")];
+    let mut at = 0;
+    while at < found.len() {
+        for task in std::fs::read_dir(format!("/proc/{}/task", found[at])).into_iter().flatten().flatten() {
+            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+        }
+        at += 1;
+    }
+    found
+}
