@@ -21,8 +21,8 @@ RUN /setup/docker/install.sh /setup/octroi / && rm -rf /setup \
     && groupadd --system --gid 64801 octroi \
     && useradd --system --uid 64801 --gid octroi --home-dir /data --no-create-home --shell /usr/sbin/nologin octroi \
     && chown octroi:octroi /data
-# Not root, so `octroi serve` and `octroi keys` share this user and say so at start. To part them, run `octroi keys` in
-# a container of its own and share its socket.
+# Not root, so `octroi serve`, `octroi keys` and `octroi zone-host` share this user and say so at start.
+# To part them, run each in a container of its own and share its socket.
 USER octroi
 VOLUME /data
 ENTRYPOINT ["/usr/local/bin/octroi"]

@@ -24,6 +24,8 @@ pub mod profile;
 mod registry;
 mod request;
 mod verify;
+mod zone;
+mod zone_host;
 
 use connect::Connection;
 pub use error::CommandError;
@@ -69,6 +71,11 @@ enum Command {
     Serve(ServeArgs),
     /// Run the key process alone (serve starts it by itself)
     Keys(keys::Args),
+    /// Run the zone host alone (serve starts it by itself)
+    ZoneHost(zone_host::Args),
+    /// What runs zones on this machine, and whether it may be given keys
+    #[command(subcommand)]
+    Zone(zone::Command),
     #[command(flatten)]
     Client(Client),
     /// Check offline that exported evidence is in the log
@@ -130,6 +137,8 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Init(args) => init::run(&args, output),
         Command::Serve(args) => Ok(crate::serve::run(&args.config, Arc::new(SystemClock), crate::gateway::assemble)?),
         Command::Keys(args) => keys::run(&args),
+        Command::ZoneHost(args) => zone_host::run(&args),
+        Command::Zone(command) => zone::run(&command, output),
         Command::Identity(args) => identity::run(&args, output),
         Command::Verify(args) => verify::run(&args, common.profile.as_deref(), output),
         Command::Registry(command) => registry::run(&command, output),

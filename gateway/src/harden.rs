@@ -33,3 +33,19 @@ pub(crate) fn harden() -> Result<(), HardenError> {
 fn during(step: &'static str) -> impl FnOnce(Errno) -> HardenError {
     move |cause| HardenError { step, cause }
 }
+
+/// Closes every descriptor but the standard three: what whoever started this process left open, a child would inherit.
+/// To be called before anything is opened and there are other threads.
+///
+/// # Errors
+/// When the descriptors cannot be listed.
+pub(crate) fn close_inherited() -> std::io::Result<()> {
+    let numbers: Vec<_> = std::fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<std::os::fd::RawFd>().ok())
+        .collect();
+    for number in numbers.into_iter().filter(|number| *number > 2) {
+        // The listing's own is closed already.
+        let _ = nix::unistd::close(number);
+    }
+    Ok(())
+}

@@ -31,3 +31,4 @@ pub mod registry;
 mod secret_file;
 pub mod serve;
 pub mod settings;
+pub mod zone_host;

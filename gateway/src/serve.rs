@@ -1,7 +1,7 @@
 //! The life of `octroi serve`: from the settings to listeners that answer, and to an orderly end.
 //!
 //! ```text
-//! settings -> start keys -> drop root -> harden -> assemble -> bind -> ready -> drain -> close -> end keys
+//! settings -> start children -> drop root -> harden -> assemble -> bind -> ready -> drain -> close -> end children
 //! ```
 //! One thread until root is dropped, so that no thread keeps what the others gave up; a listener can only be bound
 //! with the [`Unprivileged`] that dropping returns. Root, and whoever may change the configuration, is trusted.
@@ -22,7 +22,7 @@ use std::{
 use axum::Router;
 use futures::future::BoxFuture;
 
-pub use child::{ChildError, parent_gone};
+pub use child::{ChildError, Role, parent_gone};
 pub use log::install as install_log;
 pub use privilege::{PrivilegeError, Unprivileged};
 
@@ -70,9 +70,9 @@ pub enum ServeError {
     /// Memory could not be protected.
     #[error(transparent)]
     Harden(#[from] HardenError),
-    /// The key process does not start, or has ended.
+    /// A process of the gateway's own does not start, or has ended.
     #[error(transparent)]
-    Keys(#[from] ChildError),
+    Child(#[from] ChildError),
     /// There can be no TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -107,10 +107,10 @@ pub fn become_serve_user(settings: &Process) -> Result<Unprivileged, ServeError>
 }
 
 /// Runs the gateway by the configuration `file` until it is told to stop. `assemble` builds the services; it runs
-/// without root, hardened, on the runtime, with the key process answering.
+/// without root, hardened, on the runtime, with the processes that serve starts answering.
 ///
 /// # Errors
-/// [`ServeError`] when it does not start, or the key process ends under it.
+/// [`ServeError`] when it does not start, or a process that it started ends under it.
 pub fn run<A, F>(file: &Path, clock: SharedClock, assemble: A) -> Result<(), ServeError>
 where
     A: FnOnce(Foundation) -> F,
@@ -121,12 +121,28 @@ where
     settings.check_secrets(&file)?;
     log::install(&settings.log);
     let standing = privilege::Standing::now(&settings.process)?;
-    let keys = settings.keys.start.then(|| child::Keys::start(&file, standing.keys_account())).transpose()?;
+    let children = start_children(&settings, &file, &standing)?;
     let unprivileged = standing.drop_root()?;
     harden()?;
     let foundation = Foundation { settings: Arc::new(settings), clock };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let lived = runtime.block_on(life::live(&unprivileged, foundation, keys, assemble));
+    let lived = runtime.block_on(life::live(&unprivileged, foundation, children, assemble));
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     lived
+}
+
+/// Starts those that the settings leave to serve. Each ends by itself when this process does.
+fn start_children(
+    settings: &Settings,
+    file: &Path,
+    standing: &privilege::Standing,
+) -> Result<Vec<child::Child>, ChildError> {
+    let mut children = Vec::new();
+    if settings.keys.start {
+        children.push(child::Child::start(Role::Keys, file, &settings.keys.socket, standing.keys_account())?);
+    }
+    if settings.zone.start {
+        children.push(child::Child::start(Role::ZoneHost, file, &settings.zone.socket, standing.zone_account())?);
+    }
+    Ok(children)
 }

@@ -10,6 +10,7 @@ mod load;
 mod objects;
 mod oidc;
 mod process;
+mod zone;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -21,6 +22,7 @@ pub use load::{SettingsError, TEMPLATE};
 pub use objects::{ObjectStoreSettings, Objects, S3};
 pub use oidc::{Oidc, TokenAlgorithm};
 pub use process::{Account, InvalidAccount, Process, UnknownAccount, UserSetting};
+pub use zone::{Backends, Zone};
 
 /// All settings. Paths are absolute once loaded.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -46,6 +48,8 @@ pub struct Settings {
     pub policy: Policy,
     /// Where sealed objects lie.
     pub objects: Objects,
+    /// Where questions on sensitive data run.
+    pub zone: Zone,
     /// Issuers whose tokens are accepted.
     pub oidc: Vec<Oidc>,
     /// What is written about the process's life.
@@ -214,8 +218,6 @@ pub struct Keys {
     pub folder: PathBuf,
     /// How long client certificates last.
     pub certificate_days: Days<1, 825>,
-    /// The reference values: the images and zone hosts that keys of tables may be given to.
-    pub reference: PathBuf,
 }
 
 impl Default for Keys {
@@ -225,7 +227,6 @@ impl Default for Keys {
             socket: "run/keys.sock".into(),
             folder: "keys".into(),
             certificate_days: const { Days::of(365) },
-            reference: "zone/approved.toml".into(),
         }
     }
 }

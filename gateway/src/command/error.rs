@@ -85,6 +85,18 @@ pub enum CommandError {
     /// Running the key process.
     #[error(transparent)]
     Keys(#[from] crate::keys::server::RunError),
+    /// Running the zone host.
+    #[error(transparent)]
+    ZoneHost(#[from] crate::zone_host::ZoneHostError),
+    /// Asking the zone host what runs.
+    #[error(transparent)]
+    Inspect(#[from] octroi_host::lease::InspectError),
+    /// The zone host's answer.
+    #[error("the zone host's answer makes no sense: are the two of the same version?")]
+    ZoneNonsense,
+    /// What runs cannot be approved.
+    #[error(transparent)]
+    Approve(octroi_attest::reference::ApproveError),
     /// The settings.
     #[error(transparent)]
     Settings(#[from] crate::settings::SettingsError),

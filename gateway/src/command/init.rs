@@ -158,8 +158,19 @@ pub struct Made {
     pub config: PathBuf,
     /// The operator's profile.
     pub profile: PathBuf,
-    /// The users that own the parts, where root made them: serve's and keys'.
-    pub accounts: Option<(Account, Account)>,
+    /// The users that own the parts, where root made them.
+    pub accounts: Option<Accounts>,
+}
+
+/// The users that own the parts of a data folder.
+#[derive(Debug, Clone, Copy)]
+pub struct Accounts {
+    /// Whom serve becomes.
+    pub serve: Account,
+    /// Whom the key process runs as.
+    pub keys: Account,
+    /// Whom the zone host runs as.
+    pub zone: Account,
 }
 
 /// Makes a data folder.
@@ -189,9 +200,13 @@ pub fn init(plan: &Plan, foundry: &dyn Foundry) -> Result<Made, InitError> {
     let log_key = foundry.found(&founding).map_err(InitError::Foundry)?;
     profile(plan, &names, &settings, log_key).save(&identity.join("profile.toml"))?;
     let accounts = if Uid::effective().is_root() {
-        let (serve, keys) = (process.serve_user.resolve()?, process.keys_user.resolve()?);
-        hand_over(&scaffold.0, serve, keys)?;
-        Some((serve, keys))
+        let accounts = Accounts {
+            serve: process.serve_user.resolve()?,
+            keys: process.keys_user.resolve()?,
+            zone: process.zone_user.resolve()?,
+        };
+        hand_over(&scaffold.0, &accounts)?;
+        Some(accounts)
     } else {
         None
     };
@@ -252,7 +267,11 @@ fn users() -> Process {
     let fallback = Process::default();
     let known = |name: &str| User::from_name(name).ok().flatten().filter(|user| !user.uid.is_root());
     let pick = |name: &str, number| known(name).map_or(number, |_| UserSetting::Name(name.to_owned()));
-    Process { serve_user: pick("octroi", fallback.serve_user), keys_user: pick("octroi-keys", fallback.keys_user) }
+    Process {
+        serve_user: pick("octroi", fallback.serve_user),
+        keys_user: pick("octroi-keys", fallback.keys_user),
+        zone_user: pick("octroi-zone", fallback.zone_user),
+    }
 }
 
 /// Writes the configuration and reads it back, with paths into the folder being made.
@@ -273,6 +292,7 @@ fn write_config(plan: &Plan, names: &[AuthorityName], process: &Process, folder:
         ("listen.api", "names", list),
         ("process", "serve_user", user(&process.serve_user)),
         ("process", "keys_user", user(&process.keys_user)),
+        ("process", "zone_user", user(&process.zone_user)),
     ] {
         text = fill(&text, section, key, &value);
     }
@@ -305,16 +325,21 @@ fn make_folders(folder: &Path) -> Result<(), InitError> {
     Ok(())
 }
 
-/// Gives each part to the process that it belongs to; the rest stays root's, for both to read.
-fn hand_over(folder: &Path, serve: Account, keys: Account) -> Result<(), InitError> {
+/// Gives each part to the process that it belongs to; the rest stays root's, for all to read. The reference values are
+/// of the rest: a zone host that could write them would approve itself.
+fn hand_over(folder: &Path, accounts: &Accounts) -> Result<(), InitError> {
     for name in ["state", "objects", "tls"] {
-        give(&folder.join(name), serve)?;
+        give(&folder.join(name), accounts.serve)?;
     }
-    give(&folder.join("keys"), keys)?;
-    // Keys makes its socket here, and what it makes belongs to serve's group, so that serve can reach it.
-    let run = folder.join("run");
-    give(&run, Account { user: keys.user, group: serve.group })?;
-    allow(&run, 0o2750)
+    give(&folder.join("keys"), accounts.keys)?;
+    give(&folder.join("zone/host"), accounts.zone)?;
+    // Each makes its socket here, and what it makes belongs to serve's group, so that serve can reach it.
+    for (name, maker) in [("run", accounts.keys), ("zone/run", accounts.zone)] {
+        let run = folder.join(name);
+        give(&run, Account { user: maker.user, group: accounts.serve.group })?;
+        allow(&run, 0o2750)?;
+    }
+    Ok(())
 }
 
 fn give(path: &Path, account: Account) -> Result<(), InitError> {
@@ -380,7 +405,7 @@ fn during(path: &Path) -> impl FnOnce(io::Error) -> InitError {
 }
 
 /// The folders, parents first, and who may enter them.
-const FOLDERS: [(&str, u32); 12] = [
+const FOLDERS: [(&str, u32); 15] = [
     ("policy", 0o755),
     ("authority", 0o755),
     ("tls", 0o700),
@@ -392,6 +417,9 @@ const FOLDERS: [(&str, u32); 12] = [
     ("state/registry", 0o700),
     ("objects", 0o700),
     ("run", 0o700),
+    ("zone", 0o755),
+    ("zone/host", 0o700),
+    ("zone/run", 0o700),
     ("identities/operator", 0o700),
 ];
 

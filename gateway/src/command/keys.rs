@@ -11,7 +11,7 @@ use crate::{
     harden::harden,
     keys,
     serve::{install_log, parent_gone},
-    settings::Settings,
+    settings::{Settings, UserSetting},
 };
 
 /// What to run.
@@ -34,9 +34,9 @@ pub(crate) fn run(args: &Args) -> Result<(), CommandError> {
         folder: settings.keys.folder.clone(),
         authority_certificate: settings.tls.authority.clone(),
         socket: settings.keys.socket.clone(),
-        serve_uid: serve_uid(&settings)?.as_raw(),
+        serve_uid: serve_uid(&settings, &settings.process.keys_user)?.as_raw(),
         certificate_validity: settings.keys.certificate_days.get(),
-        reference: settings.keys.reference.clone(),
+        reference: settings.zone.reference.clone(),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let attached = args.attached;
@@ -52,11 +52,10 @@ pub(crate) fn run(args: &Args) -> Result<(), CommandError> {
     })
 }
 
-/// Who may call: serve's user where root parted the two, else this process's own.
-fn serve_uid(settings: &Settings) -> Result<Uid, CommandError> {
+/// Who may call a process that is meant to run as `meant`: serve's user where root parted the two, else its own.
+pub(super) fn serve_uid(settings: &Settings, meant: &UserSetting) -> Result<Uid, CommandError> {
     let own = Uid::effective();
-    let keys = settings.process.keys_user.resolve();
-    if keys.is_ok_and(|account| account.user == own) {
+    if meant.resolve().is_ok_and(|account| account.user == own) {
         return Ok(settings.process.serve_user.resolve().map_err(crate::serve::ServeError::from)?.user);
     }
     Ok(own)

@@ -57,6 +57,18 @@ impl Output {
         }
     }
 
+    /// Names and values, for eyes.
+    pub(crate) fn facts<'a>(self, facts: impl Iterator<Item = (&'a str, &'a str)>) {
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        for (name, value) in facts {
+            table.add_row([name, value]);
+        }
+        for text in table.to_string().lines() {
+            line(text.trim_end());
+        }
+    }
+
     /// A message field by field: JSON, or a table of two columns.
     pub(crate) fn record<M: Message + Name>(self, message: &M) {
         let value = to_json(message);

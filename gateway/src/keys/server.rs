@@ -104,7 +104,7 @@ pub async fn run(settings: Settings, clock: SharedClock, shutdown: impl Future<O
 
 /// Binds aside and renames, so that the socket appears at once, open to connections, in the place of a stale one.
 /// Anyone may connect; who is answered is decided by [`callers`].
-fn listen(path: &Path) -> io::Result<UnixListener> {
+pub(crate) fn listen(path: &Path) -> io::Result<UnixListener> {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".new");
     match fs::remove_file(&aside) {

@@ -1,14 +1,16 @@
-//! The key process, as a child: started as its own user, told to end by its standard input closing. A signal could
-//! not cross to another user once root is dropped, and a closed pipe also says that its parent was killed.
+//! Processes of the gateway's own, as children: each started as its own user, told to end by its standard input closing.
+//! A signal could not cross to another user once root is dropped, and a closed pipe also says that its parent was killed.
 
 use std::{
+    fmt,
     io::{self, Read as _},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
+    process::{Child as Process, ChildStdin, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
+use futures::future::{join_all, select_all};
 use tokio::{
     net::UnixStream,
     sync::oneshot,
@@ -17,109 +19,183 @@ use tokio::{
 
 use crate::settings::Account;
 
-/// Why there is no key process.
+/// What a child is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// `octroi keys`.
+    Keys,
+    /// `octroi zone-host`.
+    ZoneHost,
+}
+
+impl Role {
+    fn command(self) -> &'static str {
+        match self {
+            Self::Keys => "keys",
+            Self::ZoneHost => "zone-host",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Keys => "the key process",
+            Self::ZoneHost => "the zone host",
+        })
+    }
+}
+
+/// Why a child is not there.
 #[derive(Debug, thiserror::Error)]
 pub enum ChildError {
     /// It cannot be started.
-    #[error("cannot start the key process: {0}")]
-    Start(#[source] io::Error),
+    #[error("cannot start {role}: {cause}")]
+    Start {
+        /// Which.
+        role: Role,
+        /// Why.
+        cause: io::Error,
+    },
     /// It does not listen.
-    #[error("the key process does not listen on `{socket}`: see its own messages")]
+    #[error("{role} does not listen on `{socket}`: see its own messages")]
     Silent {
+        /// Which.
+        role: Role,
         /// Where it should.
         socket: PathBuf,
     },
     /// It ended while it was needed.
-    #[error("the key process has ended ({0}): serve ends too, start both again")]
-    Ended(ExitStatus),
+    #[error("{role} has ended ({status}): serve ends too, start all again")]
+    Ended {
+        /// Which.
+        role: Role,
+        /// How.
+        status: ExitStatus,
+    },
     /// It is not known what became of it.
-    #[error("the key process was lost: serve ends too, start both again")]
-    Lost,
+    #[error("{role} was lost: serve ends too, start all again")]
+    Lost {
+        /// Which.
+        role: Role,
+    },
 }
 
-/// The key process just after its start, while there is but one thread.
+/// A child just after its start, while this process has but one thread.
 #[derive(Debug)]
-pub(super) struct Keys {
-    child: Child,
+pub(super) struct Child {
+    role: Role,
+    socket: PathBuf,
+    process: Process,
     alive: ChildStdin,
 }
 
-/// The key process, watched.
+/// Children, watched.
 #[derive(Debug)]
-pub(super) struct WatchedKeys {
+pub(super) struct Children(Vec<Watched>);
+
+#[derive(Debug)]
+struct Watched {
+    role: Role,
+    socket: PathBuf,
     alive: ChildStdin,
     /// Until it has been told; there is nothing to wait for then.
     ended: Option<oneshot::Receiver<io::Result<ExitStatus>>>,
 }
 
-impl Keys {
-    /// Starts `octroi keys --config FILE --attached` from this very binary, with no environment, as `account` where
-    /// one is given: user, group, and no other group.
-    pub(super) fn start(file: &Path, account: Option<Account>) -> Result<Self, ChildError> {
-        let program = std::env::current_exe().map_err(ChildError::Start)?;
+impl Child {
+    /// Starts `octroi ROLE --config FILE --attached` from this very binary, with no environment, as `account` where
+    /// one is given: user, group, and no other group. It is to listen on `socket`.
+    pub(super) fn start(role: Role, file: &Path, socket: &Path, account: Option<Account>) -> Result<Self, ChildError> {
+        let program = std::env::current_exe().map_err(|cause| ChildError::Start { role, cause })?;
         let mut command = Command::new(program);
-        command.args(["keys", "--attached", "--config"]).arg(file);
-        Self::spawn(command, account)
+        command.args([role.command(), "--attached", "--config"]).arg(file);
+        Self::spawn(role, command, socket, account)
     }
 
-    fn spawn(mut command: Command, account: Option<Account>) -> Result<Self, ChildError> {
+    fn spawn(role: Role, mut command: Command, socket: &Path, account: Option<Account>) -> Result<Self, ChildError> {
         command.env_clear().current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).process_group(0);
         if let Some(account) = account {
             // The standard library leaves root's other groups before it changes the user.
             command.uid(account.user.as_raw()).gid(account.group.as_raw());
         }
-        let mut child = command.spawn().map_err(ChildError::Start)?;
-        let alive = child.stdin.take().ok_or(ChildError::Lost)?;
-        Ok(Self { child, alive })
+        let mut process = command.spawn().map_err(|cause| ChildError::Start { role, cause })?;
+        let alive = process.stdin.take().ok_or(ChildError::Lost { role })?;
+        Ok(Self { role, socket: socket.to_owned(), process, alive })
     }
 
     /// Watches for its end, by a thread of its own.
-    pub(super) fn watch(self) -> Result<WatchedKeys, ChildError> {
-        let Self { mut child, alive } = self;
+    fn watch(self) -> Result<Watched, ChildError> {
+        let Self { role, socket, mut process, alive } = self;
         let (tell, ended) = oneshot::channel();
         let watch = move || {
             // Nobody listens any more when serve is ending itself.
-            let _ = tell.send(child.wait());
+            let _ = tell.send(process.wait());
         };
-        std::thread::Builder::new().name("keys".to_owned()).spawn(watch).map_err(ChildError::Start)?;
-        Ok(WatchedKeys { alive, ended: Some(ended) })
+        let thread = std::thread::Builder::new().name(role.command().to_owned()).spawn(watch);
+        thread.map_err(|cause| ChildError::Start { role, cause })?;
+        Ok(Watched { role, socket, alive, ended: Some(ended) })
     }
 }
 
-impl WatchedKeys {
-    /// Why it ended, once it has.
+impl Children {
+    /// Watches for their ends.
+    pub(super) fn watch(children: Vec<Child>) -> Result<Self, ChildError> {
+        Ok(Self(children.into_iter().map(Child::watch).collect::<Result<_, _>>()?))
+    }
+
+    /// Where they are to take connections.
+    pub(super) fn sockets(&self) -> Vec<(Role, PathBuf)> {
+        self.0.iter().map(|child| (child.role, child.socket.clone())).collect()
+    }
+
+    /// Why the first to end has ended; never, where there is none.
     pub(super) async fn ended(&mut self) -> ChildError {
-        let Some(ended) = &mut self.ended else { return ChildError::Lost };
+        if self.0.is_empty() {
+            return std::future::pending().await;
+        }
+        let (error, _, _) = select_all(self.0.iter_mut().map(|child| Box::pin(child.ended()))).await;
+        error
+    }
+
+    /// Tells them to end, and waits a while for that.
+    pub(super) async fn end(self) {
+        join_all(self.0.into_iter().map(Watched::end)).await;
+    }
+}
+
+impl Watched {
+    async fn ended(&mut self) -> ChildError {
+        let role = self.role;
+        let Some(ended) = &mut self.ended else { return ChildError::Lost { role } };
         let told = ended.await;
         self.ended = None;
         match told {
-            Ok(Ok(status)) => ChildError::Ended(status),
-            Ok(Err(_)) | Err(_) => ChildError::Lost,
+            Ok(Ok(status)) => ChildError::Ended { role, status },
+            Ok(Err(_)) | Err(_) => ChildError::Lost { role },
         }
     }
 
-    /// Tells it to end, and waits a while for that.
-    pub(super) async fn end(self) {
-        let Self { alive, ended } = self;
-        drop(alive);
-        let Some(ended) = ended else { return };
+    async fn end(self) {
+        drop(self.alive);
+        let Some(ended) = self.ended else { return };
         if timeout(FAREWELL, ended).await.is_err() {
-            tracing::warn!("the key process has not ended yet");
+            tracing::warn!("{} has not ended yet", self.role);
         }
     }
 }
 
-/// Waits until the key process takes connections.
-pub(super) async fn listening(socket: &Path, patience: Duration) -> Result<(), ChildError> {
+/// Waits until a child takes connections.
+pub(super) async fn listening(role: Role, socket: &Path, patience: Duration) -> Result<(), ChildError> {
     let knock = async {
         while UnixStream::connect(socket).await.is_err() {
             sleep(BETWEEN_KNOCKS).await;
         }
     };
-    timeout(patience, knock).await.map_err(|_| ChildError::Silent { socket: socket.to_owned() })
+    timeout(patience, knock).await.map_err(|_| ChildError::Silent { role, socket: socket.to_owned() })
 }
 
-/// For the key process started with `--attached`: resolves once serve has closed its end, or was killed.
+/// For a process started with `--attached`: resolves once serve has closed its end, or was killed.
 ///
 /// # Errors
 /// When there can be no thread to wait with.
@@ -134,7 +210,7 @@ pub async fn parent_gone() -> io::Result<()> {
     Ok(())
 }
 
-/// For the key process to start.
+/// For a child to start.
 pub(super) const START: Duration = Duration::from_secs(10);
 const BETWEEN_KNOCKS: Duration = Duration::from_millis(5);
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -143,21 +219,29 @@ const FAREWELL: Duration = Duration::from_secs(5);
 mod tests {
     use super::*;
 
+    fn spawn(role: Role, program: &str) -> Result<Child, ChildError> {
+        Child::spawn(role, Command::new(program), Path::new("/nowhere"), None)
+    }
+
     #[tokio::test]
-    async fn a_child_ends_when_its_input_closes() {
-        // `cat` reads its input to the end, as the key process does.
-        let keys = Keys::spawn(Command::new("/bin/cat"), None).unwrap().watch().unwrap();
-        timeout(Duration::from_secs(4), keys.end()).await.unwrap();
+    async fn children_end_when_their_input_closes() {
+        // `cat` reads its input to the end, as the gateway's own processes do.
+        let children = [Role::Keys, Role::ZoneHost].map(|role| spawn(role, "/bin/cat").unwrap());
+        let children = Children::watch(children.into()).unwrap();
+        timeout(Duration::from_secs(4), children.end()).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_child_that_dies_is_noticed() {
-        let mut keys = Keys::spawn(Command::new("/bin/false"), None).unwrap().watch().unwrap();
-        assert!(matches!(keys.ended().await, ChildError::Ended(status) if status.code() == Some(1)));
+        let both = [spawn(Role::Keys, "/bin/cat").unwrap(), spawn(Role::ZoneHost, "/bin/false").unwrap()];
+        let mut children = Children::watch(both.into()).unwrap();
+        let error = children.ended().await;
+        assert!(matches!(&error, ChildError::Ended { role: Role::ZoneHost, status } if status.code() == Some(1)));
+        assert!(error.to_string().starts_with("the zone host has ended"), "{error}");
         // Once it is known to have ended, ending it is nothing.
-        assert!(matches!(keys.ended().await, ChildError::Lost));
-        keys.end().await;
-        assert!(matches!(Keys::spawn(Command::new("/absent"), None), Err(ChildError::Start(_))));
+        assert!(matches!(children.ended().await, ChildError::Lost { role: Role::ZoneHost }));
+        children.end().await;
+        assert!(matches!(spawn(Role::Keys, "/absent"), Err(ChildError::Start { role: Role::Keys, .. })));
     }
 
     #[tokio::test]
@@ -166,7 +250,7 @@ mod tests {
         let path = folder.path().join("keys.sock");
         let waiting = tokio::spawn({
             let path = path.clone();
-            async move { listening(&path, START).await }
+            async move { listening(Role::Keys, &path, START).await }
         });
         sleep(Duration::from_millis(20)).await;
         let _listener = tokio::net::UnixListener::bind(&path).unwrap();
@@ -176,7 +260,10 @@ mod tests {
     #[tokio::test]
     async fn a_socket_that_does_not_come_is_given_up() {
         let patience = Duration::from_millis(20);
-        assert!(matches!(listening(Path::new("/nowhere/keys.sock"), patience).await, Err(ChildError::Silent { .. })));
+        assert!(matches!(
+            listening(Role::ZoneHost, Path::new("/nowhere/zone.sock"), patience).await,
+            Err(ChildError::Silent { .. })
+        ));
     }
 
     #[test]
@@ -187,7 +274,7 @@ mod tests {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "test \"$(id -u) $(id -g) $(id -G)\" = '64802 64802 64802'"]);
         let account = crate::settings::UserSetting::Id(64_802).resolve().unwrap();
-        let mut keys = Keys::spawn(command, Some(account)).unwrap();
-        assert!(keys.child.wait().unwrap().success());
+        let mut keys = Child::spawn(Role::Keys, command, Path::new("/nowhere"), Some(account)).unwrap();
+        assert!(keys.process.wait().unwrap().success());
     }
 }

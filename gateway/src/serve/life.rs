@@ -1,13 +1,13 @@
 //! From an unprivileged process to listeners that answer, and back.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     AssembleError, Foundation, House, ServeError, Unprivileged,
-    child::{self, Keys, WatchedKeys},
+    child::{self, Child, Children, Role},
     signals::Signals,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 pub(super) async fn live<A, F>(
     unprivileged: &Unprivileged,
     foundation: Foundation,
-    keys: Option<Keys>,
+    children: Vec<Child>,
     assemble: A,
 ) -> Result<(), ServeError>
 where
@@ -26,21 +26,22 @@ where
     F: Future<Output = Result<House, AssembleError>>,
 {
     let mut signals = Signals::take()?;
-    let mut keys = keys.map(Keys::watch).transpose()?;
+    let mut children = Children::watch(children)?;
+    let sockets = children.sockets();
     let stop = CancellationToken::new();
     let ended = tokio::select! {
-        lived = open(unprivileged, foundation, keys.is_some(), stop.clone(), assemble) => lived,
-        error = lost(&mut keys) => Err(error),
+        lived = open(unprivileged, foundation, sockets, stop.clone(), assemble) => lived,
+        error = children.ended() => Err(error.into()),
         signal = signals.next() => {
             tracing::info!(signal, "told to stop before it was ready");
-            end(keys).await;
+            children.end().await;
             return Ok(());
         }
     };
     let (open, close) = match ended {
         Ok(opened) => opened,
         Err(error) => {
-            end(keys).await;
+            children.end().await;
             return Err(error);
         }
     };
@@ -49,14 +50,14 @@ where
             tracing::info!(signal, "draining");
             Ok(())
         }
-        error = lost(&mut keys) => {
+        error = children.ended() => {
             tracing::error!(%error, "draining");
-            Err(error)
+            Err(error.into())
         }
     };
     open.drain(&stop, &mut signals).await;
     close.await;
-    end(keys).await;
+    children.end().await;
     tracing::info!("stopped");
     outcome
 }
@@ -84,7 +85,7 @@ impl Open {
 async fn open<A, F>(
     unprivileged: &Unprivileged,
     foundation: Foundation,
-    keys_started: bool,
+    awaited: Vec<(Role, PathBuf)>,
     stop: CancellationToken,
     assemble: A,
 ) -> Result<(Open, futures::future::BoxFuture<'static, ()>), ServeError>
@@ -97,8 +98,8 @@ where
     let identity = Identity::load(&settings, Arc::clone(&foundation.clock))?;
     let (public_door, api_door) = (identity.public(settings.listen.public.tls12)?, identity.api()?);
     drop(identity);
-    if keys_started {
-        child::listening(&settings.keys.socket, child::START).await?;
+    for (role, socket) in awaited {
+        child::listening(role, &socket, child::START).await?;
     }
     let house = assemble(foundation).await.map_err(ServeError::Assemble)?;
     let (ready, readiness) = watch::channel(false);
@@ -145,18 +146,4 @@ impl Sockets {
 
 async fn bind(_: &Unprivileged, key: &'static str, address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|cause| ServeError::Bind { address, key, cause })
-}
-
-/// Resolves when the key process that serve started has ended; never, where it started none.
-async fn lost(keys: &mut Option<WatchedKeys>) -> ServeError {
-    match keys {
-        Some(keys) => keys.ended().await.into(),
-        None => std::future::pending().await,
-    }
-}
-
-async fn end(keys: Option<WatchedKeys>) {
-    if let Some(keys) = keys {
-        keys.end().await;
-    }
 }

@@ -36,8 +36,10 @@ pub(super) enum Standing {
         serve: Account,
         /// Whom keys is started as.
         keys: Account,
+        /// Whom the zone host is started as.
+        zone: Account,
     },
-    /// Somebody else: both processes share that user.
+    /// Somebody else: all processes share that user.
     Shared,
 }
 
@@ -45,14 +47,22 @@ impl Standing {
     pub(super) fn now(settings: &Process) -> Result<Self, UnknownAccount> {
         if Uid::effective().is_root() || Uid::current().is_root() {
             let (serve, keys) = (settings.serve_user.resolve()?, settings.keys_user.resolve()?);
+            let zone = settings.zone_user.resolve()?;
             if serve.user == keys.user {
                 tracing::warn!(
                     "`process.serve_user` and `process.keys_user` are one user: serve can read the root key"
                 );
             }
-            Ok(Self::Root { serve, keys })
+            if zone.user == serve.user || zone.user == keys.user {
+                tracing::warn!(
+                    "`process.zone_user` is another process's user too: a zone that breaks out is that user"
+                );
+            }
+            Ok(Self::Root { serve, keys, zone })
         } else {
-            tracing::warn!("serve and keys share a user, so serve can read the root key: let root start octroi");
+            tracing::warn!(
+                "serve, keys and the zone host share a user, so each can read the root key: let root start octroi"
+            );
             Ok(Self::Shared)
         }
     }
@@ -60,6 +70,13 @@ impl Standing {
     pub(super) fn keys_account(&self) -> Option<Account> {
         match self {
             Self::Root { keys, .. } => Some(*keys),
+            Self::Shared => None,
+        }
+    }
+
+    pub(super) fn zone_account(&self) -> Option<Account> {
+        match self {
+            Self::Root { zone, .. } => Some(*zone),
             Self::Shared => None,
         }
     }

@@ -8,7 +8,7 @@ use std::{
 
 use ring::digest;
 
-use super::{ObjectStoreSettings, Settings};
+use super::{ObjectStoreSettings, Process, Settings};
 use crate::{
     registry::RegistrySettings,
     secret_file::{self, SecretFileError},
@@ -110,11 +110,18 @@ impl Settings {
         if let Some(twice) = self.oidc.iter().position(|oidc| !issuers.insert(oidc.issuer.as_str())) {
             return refuse(&format!("oidc[{twice}].issuer"), "is configured twice: keep one");
         }
-        if self.process.serve_user == self.process.keys_user {
+        let Process { serve_user, keys_user, zone_user } = &self.process;
+        if serve_user == keys_user {
             return refuse(
                 "process.keys_user",
                 "must differ from `process.serve_user`: the root key is kept from serve",
             );
+        }
+        if zone_user == serve_user || zone_user == keys_user {
+            return refuse("process.zone_user", "must differ from the other two users: it runs what researchers ask");
+        }
+        if self.zone.memory_bytes.get() > self.zone.zone_bytes.get() / 4 * 3 {
+            return refuse("zone.memory_bytes", "must be at most three quarters of `zone.zone_bytes`");
         }
         Ok(())
     }
@@ -139,10 +146,13 @@ impl Settings {
             &mut self.tls.authority,
             &mut self.keys.socket,
             &mut self.keys.folder,
-            &mut self.keys.reference,
             &mut self.evidence.folder,
             &mut self.registry.folder,
             &mut self.policy.folder,
+            &mut self.zone.socket,
+            &mut self.zone.folder,
+            &mut self.zone.reference,
+            &mut self.zone.image,
             match &mut self.objects.store {
                 ObjectStoreSettings::Local { path } => path,
                 ObjectStoreSettings::S3(s3) => &mut s3.credentials,
@@ -166,7 +176,11 @@ impl Settings {
         let must_be_there = must_be_there
             .into_iter()
             .chain([("tls.key", self.tls.key.clone()), ("evidence.folder", self.evidence.folder.join("log.key"))]);
-        let if_visible = ["root.key", "authority.key"].map(|name| ("keys.folder", self.keys.folder.join(name)));
+        let if_visible = [
+            ("keys.folder", self.keys.folder.join("root.key")),
+            ("keys.folder", self.keys.folder.join("authority.key")),
+            ("zone.folder", self.zone.folder.join("launch.key")),
+        ];
         let refuse = |key, reason| SettingsError::Secret { file: file.to_owned(), key, reason };
         for (key, path) in must_be_there {
             secret_file::check(&path).map_err(|reason| refuse(key, reason))?;
@@ -223,13 +237,19 @@ mod tests {
     #[test]
     fn every_setting_stands_in_the_shipped_file() {
         // Each `pub name:` of a section is a key of the template, live or as an example.
-        let sources = [include_str!("../settings.rs"), include_str!("oidc.rs"), include_str!("process.rs")];
+        let sources = [
+            include_str!("../settings.rs"),
+            include_str!("oidc.rs"),
+            include_str!("process.rs"),
+            include_str!("zone.rs"),
+        ];
         for line in sources.iter().flat_map(|source| source.lines()) {
             let Some((name, _)) = line.strip_prefix("    pub ").and_then(|rest| rest.split_once(": ")) else {
                 continue;
             };
             let sections = ["public", "api", "loopback", "user", "group", "gateway", "listen", "tls", "limits"];
-            let sections = [&sections[..], &["process", "keys", "evidence", "registry", "policy", "objects"]].concat();
+            let others = ["process", "keys", "evidence", "registry", "policy", "objects", "zone"];
+            let sections = [&sections[..], &others].concat();
             if name.contains(['(', ' ']) || sections.contains(&name) || ["oidc", "log"].contains(&name) {
                 continue;
             }
@@ -258,6 +278,11 @@ mod tests {
         assert!(refusal("[log]\nlevel = \"a=b=c\"\n").contains("`log.level`: must be"));
         assert!(refusal("[process]\nserve_user = 0\n").contains("root is refused"));
         assert!(refusal("[process]\nserve_user = 64802\n").contains("must differ"));
+        assert!(refusal("[process]\nzone_user = 64802\n").contains("`process.zone_user`: must differ"));
+        assert!(refusal("[zone]\nbackends = [\"container\"]\n").contains("must be `vm` or `process`"));
+        assert!(refusal("[zone]\nbackends = [\"vm\", \"vm\"]\n").contains("each kind once"));
+        assert!(refusal("[zone]\nmemory_bytes = 500000000\n").contains("three quarters"));
+        assert!(parse("[zone]\nbackends = []\n").is_ok());
         assert!(refusal("nothing = 1\n").contains("`nothing`: unknown field"));
     }
 

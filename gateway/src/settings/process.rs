@@ -11,11 +11,17 @@ pub struct Process {
     pub serve_user: UserSetting,
     /// Whom it starts `octroi keys` as.
     pub keys_user: UserSetting,
+    /// Whom it starts `octroi zone-host` as.
+    pub zone_user: UserSetting,
 }
 
 impl Default for Process {
     fn default() -> Self {
-        Self { serve_user: UserSetting::Id(64_801), keys_user: UserSetting::Id(64_802) }
+        Self {
+            serve_user: UserSetting::Id(64_801),
+            keys_user: UserSetting::Id(64_802),
+            zone_user: UserSetting::Id(64_803),
+        }
     }
 }
 

@@ -56,7 +56,7 @@ fn a_data_folder_is_made_whole() {
     settings.check_secrets(&made.config).unwrap();
     assert!(folder.join("policy/octroi.cedar").exists());
     assert_eq!(mode(&folder), 0o755);
-    for closed in ["keys", "state", "objects", "tls", "identities/operator"] {
+    for closed in ["keys", "state", "objects", "tls", "zone/host", "identities/operator"] {
         assert_eq!(mode(&folder.join(closed)), 0o700, "{closed}");
     }
 
@@ -67,7 +67,7 @@ fn a_data_folder_is_made_whole() {
 
     let beside: Vec<_> = fs::read_dir(place.path().join("new")).unwrap().collect();
     assert_eq!(beside.len(), 1, "{beside:?}");
-    if let Some((serve, keys)) = made.accounts {
+    if let Some(Accounts { serve, keys, zone }) = made.accounts {
         use std::os::unix::fs::MetadataExt as _;
         let owner = |path: &str| fs::metadata(folder.join(path)).unwrap().uid();
         assert_ne!(serve.user, keys.user);
@@ -75,6 +75,9 @@ fn a_data_folder_is_made_whole() {
         assert_eq!(owner("state/evidence/log.key"), serve.user.as_raw());
         assert_eq!(owner("tls/server.key"), serve.user.as_raw());
         assert_eq!((owner("run"), mode(&folder.join("run"))), (keys.user.as_raw(), 0o2750));
+        assert_eq!((owner("zone/run"), mode(&folder.join("zone/run"))), (zone.user.as_raw(), 0o2750));
+        // Whoever runs what researchers ask cannot approve it.
+        assert_eq!((owner("zone"), owner("zone/host")), (0, zone.user.as_raw()));
         assert_eq!(owner("octroi.toml"), 0);
     }
 }

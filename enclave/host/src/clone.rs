@@ -1,0 +1,232 @@
+//! A clone: a machine that starts where its template stopped, is seeded first of all, and then waits for its one use.
+//!
+//! ```text
+//! Template --clone--> seeded, engine started, stopped = ReadyVm --attach disks, cont--> RunningVm --drop--> killed
+//! ```
+//!
+//! Every clone wakes up with the same memory, so with the same random numbers to come: the host's seed is the first
+//! thing it reads, and its key is made after that. Disks are attached to the stopped machine: nothing was read from
+//! the placeholders, so nothing stale can be served. Does not give: an answer to whether the guest does what it should.
+
+use std::{
+    io,
+    os::fd::OwnedFd,
+    time::{Duration, Instant as Moment},
+};
+
+use octroi_attest::{Launch, LaunchId, Measurement, Zone, launch::Accelerator};
+use octroi_proto::{
+    Instant, time,
+    wire::zone::{Seed, to_host, to_zone},
+};
+use serde_json::json;
+use tokio::{net::UnixStream, time::timeout};
+use zeroize::Zeroizing;
+
+use crate::{
+    machine::{DATA, OUTPUT, SCRATCH, Start},
+    powered::{MachineError, Powered, Workshop},
+    template::{STATE, Template},
+};
+
+/// What is known of a clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Drawn for this clone alone.
+    pub id: LaunchId,
+    /// X25519, made by the guest after its seed.
+    pub public_key: [u8; 32],
+    /// What its template booted.
+    pub image: Measurement,
+    /// What it was cloned from.
+    pub template: Measurement,
+    /// Who runs its instructions.
+    pub accelerator: Accelerator,
+    /// When it was seeded.
+    pub started: Instant,
+}
+
+/// A clone that waits: seeded, its engine started, stopped. Dropped, it is killed and reaped.
+#[derive(Debug)]
+pub struct ReadyVm {
+    machine: Powered,
+    facts: Facts,
+    since: Moment,
+}
+
+/// A clone at work. Dropped, it is killed and reaped.
+#[derive(Debug)]
+pub struct RunningVm {
+    machine: Powered,
+    facts: Facts,
+}
+
+/// What a clone is given to read and to write: files of [`DISK_BYTES`](crate::DISK_BYTES), sparse.
+#[derive(Debug, Default)]
+pub struct Disks {
+    /// Read only; `vda` in the guest.
+    pub data: Option<OwnedFd>,
+    /// Opened to read and write; `vdb`.
+    pub scratch: Option<OwnedFd>,
+    /// Opened to read and write; `vdc`.
+    pub output: Option<OwnedFd>,
+}
+
+impl Facts {
+    /// The statement of this launch, for the host to sign.
+    pub fn launch(&self) -> Launch {
+        let Self { id, public_key, image, template, accelerator, started } = *self;
+        Launch { id, image, zone: Zone::Vm { template, accelerator }, public_key, started }
+    }
+}
+
+impl ReadyVm {
+    /// Clones a template and seeds it.
+    pub(crate) async fn clone_of(
+        template: &Template,
+        workshop: &Workshop,
+        now: impl Fn() -> Instant,
+    ) -> Result<Self, MachineError> {
+        timeout(PATIENCE, prepare(template, workshop, now)).await.map_err(|_| MachineError::TooLong)?
+    }
+
+    /// What is known of it.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// QEMU's process, for whoever measures it.
+    pub fn process_id(&self) -> i32 {
+        self.machine.process.id()
+    }
+
+    /// How long it has waited.
+    pub(crate) fn waited(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// Waits until its QEMU ends, which it should not.
+    pub(crate) async fn ended(&self) {
+        self.machine.process.ended().await;
+    }
+
+    /// Whether its QEMU still answers.
+    pub(crate) async fn is_well(&mut self) -> bool {
+        let asked = self.machine.qmp.execute("query-status", json!({}));
+        matches!(timeout(ATTACH_PATIENCE, asked).await, Ok(Ok(())))
+    }
+
+    /// Bounds each file that it writes: a guest that writes beyond loses its machine.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn limit_writes(&self, bytes: u64) -> io::Result<()> {
+        self.machine.process.limit_writes(bytes)
+    }
+
+    /// Gives it its disks and lets it run.
+    ///
+    /// # Errors
+    /// [`MachineError`]; the clone is gone then.
+    pub async fn attach(mut self, disks: Disks) -> Result<RunningVm, MachineError> {
+        let attach = async {
+            for (set, name, disk, read_only) in [
+                (2, DATA, disks.data, true),
+                (3, SCRATCH, disks.scratch, false),
+                (4, OUTPUT, disks.output, false),
+            ] {
+                if let Some(disk) = disk {
+                    attach(&mut self.machine, set, name, disk, read_only).await?;
+                }
+            }
+            self.machine.qmp.execute("cont", json!({})).await?;
+            Ok::<_, MachineError>(())
+        };
+        timeout(ATTACH_PATIENCE, attach).await.map_err(|_| MachineError::TooLong)??;
+        Ok(RunningVm { machine: self.machine, facts: self.facts })
+    }
+}
+
+impl RunningVm {
+    /// What is known of it.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The guest's channel: frames both ways, the guest's to be taken as hostile.
+    pub fn channel(&mut self) -> &mut UnixStream {
+        &mut self.machine.channel
+    }
+
+    /// QEMU's process, for whoever measures it.
+    pub fn process_id(&self) -> i32 {
+        self.machine.process.id()
+    }
+
+    /// Waits until its QEMU ends: the guest powered off, or was killed.
+    pub async fn ended(&self) {
+        self.machine.process.ended().await;
+    }
+}
+
+async fn prepare(
+    template: &Template,
+    workshop: &Workshop,
+    now: impl Fn() -> Instant,
+) -> Result<ReadyVm, MachineError> {
+    let begun = Moment::now();
+    let mut machine = resume(template, workshop).await?;
+    let resumed = begun.elapsed();
+    let started = now();
+    machine.say(to_zone::Message::Seed(seed(started)?)).await?;
+    machine.qmp.execute("cont", json!({})).await?;
+    let to_host::Message::Ready(ready) = machine.hear(MOST_READY).await? else { return Err(MachineError::OutOfTurn) };
+    machine.qmp.execute("stop", json!({})).await?;
+    let public_key = ready.public_key.try_into().map_err(|_| MachineError::OutOfTurn)?;
+    tracing::debug!(?resumed, ready = ?begun.elapsed(), "a clone waits");
+    let mut id = [0; 16];
+    getrandom::fill(&mut id)?;
+    let Template { measurement, image, accelerator, .. } = *template;
+    let facts = Facts { id: id.into(), public_key, image, template: measurement, accelerator, started };
+    Ok(ReadyVm { machine, facts, since: Moment::now() })
+}
+
+/// A machine in its template's state, not yet running.
+async fn resume(template: &Template, workshop: &Workshop) -> Result<Powered, MachineError> {
+    let memory = template.memory.read_only()?.into();
+    let mut machine = workshop.power_on(template.accelerator, Start::Resume, memory, None).await?;
+    machine.qmp.hand(STATE, template.state.read_only()?.into()).await?;
+    machine.qmp.execute("migrate-incoming", json!({ "uri": format!("file:/dev/fdset/{STATE}") })).await?;
+    machine.qmp.migrated().await?;
+    Ok(machine)
+}
+
+fn seed(now: Instant) -> Result<Seed, getrandom::Error> {
+    let mut entropy = Zeroizing::new(vec![0; SEED_BYTES]);
+    getrandom::fill(&mut entropy)?;
+    Ok(Seed { entropy: std::mem::take(&mut *entropy), now: Some(time::to_wire(now)) })
+}
+
+async fn attach(
+    machine: &mut Powered,
+    set: u32,
+    disk: &str,
+    file: OwnedFd,
+    read_only: bool,
+) -> Result<(), MachineError> {
+    machine.qmp.hand(set, file).await?;
+    let protocol = json!({
+        "driver": "file", "filename": format!("/dev/fdset/{set}"), "locking": "off", "read-only": read_only,
+    });
+    let node = json!({ "driver": "raw", "node-name": disk, "read-only": read_only, "file": protocol });
+    machine.qmp.execute("blockdev-add", node).await?;
+    let drive = json!({ "path": format!("/machine/peripheral/{disk}"), "property": "drive", "value": disk });
+    Ok(machine.qmp.execute("qom-set", drive).await?)
+}
+
+const SEED_BYTES: usize = 64;
+const MOST_READY: usize = 1024;
+
+/// For a clone to be ready: engine start included, on a machine that is busy with many.
+const PATIENCE: Duration = Duration::from_secs(60);
+const ATTACH_PATIENCE: Duration = Duration::from_secs(10);

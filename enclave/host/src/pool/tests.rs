@@ -1,0 +1,146 @@
+//! With a real QEMU and the real guest: `cargo xtask test` installs the one, builds the other and says where it is.
+
+use std::{collections::HashSet, fs::File, os::unix::fs::FileExt as _, path::Path};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::time::timeout;
+
+use super::*;
+use crate::{DISK_BYTES, Disks};
+
+fn image() -> Image {
+    let folder = std::env::var_os("OCTROI_ZONE_IMAGE").map(PathBuf::from);
+    let built = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/zone-image");
+    Image::open(folder.unwrap_or_else(built)).expect("these tests boot the guest: run them by `cargo xtask test`")
+}
+
+fn settings(waiting: usize) -> PoolSettings {
+    PoolSettings {
+        qemu: "/usr/bin/qemu-system-x86_64".into(),
+        bubblewrap: "/usr/bin/bwrap".into(),
+        user: 64803,
+        accelerator: None,
+        memory_mib: 512,
+        processors: 1,
+        waiting,
+        longest_wait: Duration::from_secs(600),
+        danger_swap_in_clear: true,
+        clock: Arc::new(|| Instant::from_second(1_790_000_000).unwrap()),
+    }
+}
+
+async fn pool(waiting: usize) -> Pool {
+    Pool::start(settings(waiting), image()).await.expect("these tests need QEMU 10 and bubblewrap: `cargo xtask test`")
+}
+
+async fn take(pool: &Pool) -> ReadyVm {
+    timeout(PATIENCE, pool.take()).await.expect("no clone in time").unwrap()
+}
+
+async fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Moment::now() + PATIENCE;
+    while !holds() {
+        assert!(Moment::now() < deadline, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn exists(process: i32) -> bool {
+    Path::new(&format!("/proc/{process}")).exists()
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn disk() -> File {
+    let disk = tempfile::tempfile().unwrap();
+    disk.set_len(DISK_BYTES).unwrap();
+    disk.write_all_at(b"ciphertext", 4096).unwrap();
+    disk
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_two_of_a_hundred_clones_share_a_key_and_none_leaves_anything() {
+    let pool = pool(2).await;
+    drop(take(&pool).await);
+    until("both wait", || pool.inspection().waiting == 2).await;
+    let before = descriptors();
+    let (mut keys, mut ids) = (HashSet::new(), HashSet::new());
+    for _ in 0..100 {
+        let vm = take(&pool).await;
+        assert!(keys.insert(vm.facts().public_key), "two clones drew the same key");
+        assert!(ids.insert(vm.facts().id));
+        assert_eq!(Some(vm.facts().template), pool.inspection().template);
+    }
+    until("both wait", || pool.inspection().waiting == 2).await;
+    until("descriptors are closed", || descriptors() <= before).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clone_takes_its_disks_runs_and_is_gone_when_dropped() {
+    let pool = pool(1).await;
+    let vm = take(&pool).await;
+    vm.limit_writes(DISK_BYTES).unwrap();
+    let disks = Disks { data: Some(disk().into()), scratch: Some(disk().into()), output: Some(disk().into()) };
+    let mut running = vm.attach(disks).await.unwrap();
+    let process = running.process_id();
+    let spoke = timeout(Duration::from_millis(200), running.channel().readable()).await;
+    assert!(spoke.is_err(), "a guest without work must neither speak nor end");
+    drop(running);
+    until("the machine is reaped", || !exists(process)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_machine_is_noticed_and_a_waiting_one_replaced() {
+    let pool = pool(1).await;
+    let running = take(&pool).await.attach(Disks::default()).await.unwrap();
+    kill_process(Pid::from_raw(running.process_id()).unwrap(), Signal::KILL).unwrap();
+    timeout(PATIENCE, running.ended()).await.unwrap();
+    until("the next waits", || pool.inspection().waiting == 1).await;
+    let vm = take(&pool).await;
+    let key = vm.facts().public_key;
+    kill_process(Pid::from_raw(vm.process_id()).unwrap(), Signal::KILL).unwrap();
+    timeout(PATIENCE, vm.ended()).await.unwrap();
+    assert!(vm.attach(Disks::default()).await.is_err());
+    assert_ne!(take(&pool).await.facts().public_key, key);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_template_whose_clones_fail_is_made_anew() {
+    let (settings, image) = (settings(1), image());
+    let jail = Jail::new(settings.bubblewrap.clone(), settings.user).unwrap();
+    let qemu = Qemu::find(&settings.qemu).await.unwrap();
+    let machine = Machine { qemu, memory_mib: settings.memory_mib, processors: settings.processors };
+    let parts = machine.parts(&image).unwrap();
+    let workshop = Workshop { jail, machine };
+    let template = boot(&workshop, &image, parts.measurement(), None).await.unwrap();
+    let mut keeper = Keeper::new(settings, image, parts, workshop);
+    keeper.template = Some(Arc::new(template.broken()));
+    let (orders, asked) = mpsc::channel(4);
+    let (seen, inspection) = watch::channel(keeper.inspection());
+    tokio::spawn(keeper.run(asked, seen));
+    let pool = Pool { orders, inspection };
+    assert_eq!(take(&pool).await.facts().image, pool.inspection().image);
+}
+
+#[tokio::test]
+async fn an_image_that_does_not_boot_refuses_whoever_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["vmlinuz", "initramfs.cpio", "cmdline"] {
+        std::fs::write(folder.path().join(part), "no kernel").unwrap();
+    }
+    let accelerator = Some(Accelerator::Tcg);
+    let settings = PoolSettings { accelerator, ..settings(1) };
+    let pool = Pool::start(settings, Image::open(folder.path()).unwrap()).await.unwrap();
+    assert_eq!(timeout(PATIENCE, pool.take()).await.unwrap().unwrap_err(), TakeError::Unavailable);
+}
+
+#[test]
+fn pauses_grow_to_their_limit() {
+    let limit = Duration::from_secs(10);
+    let pauses: Vec<u128> = [1, 2, 3, 30, u32::MAX].map(|failures| pause(failures, limit).as_millis()).to_vec();
+    assert_eq!(pauses, [100, 200, 400, 10_000, 10_000]);
+}
+
+const PATIENCE: Duration = Duration::from_secs(120);
