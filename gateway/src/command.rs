@@ -21,6 +21,7 @@ mod organisation;
 mod output;
 mod principal;
 pub mod profile;
+mod query;
 mod registry;
 mod request;
 mod verify;
@@ -78,7 +79,7 @@ enum Command {
     Zone(zone::Command),
     #[command(flatten)]
     Client(Client),
-    /// Check offline that exported evidence is in the log
+    /// Check offline that a receipt or exported evidence is in the log
     Verify(verify::Args),
     /// Make a key and a certificate request of one's own
     Identity(identity::Args),
@@ -113,6 +114,8 @@ enum Client {
     /// Files of a dataset
     #[command(subcommand)]
     Object(object::Command),
+    /// Ask sensitive data in SQL
+    Query(query::Args),
     /// What happened at the gate
     #[command(subcommand)]
     Evidence(evidence::Command),
@@ -164,6 +167,7 @@ async fn run_client(command: Client, common: &Common, output: Output) -> Result<
         Client::Request(command) => request::run(command, &connection, output).await,
         Client::Grant(command) => grant::run(command, &connection, output).await,
         Client::Object(command) => object::run(command, &connection, output).await,
+        Client::Query(args) => query::run(args, &connection, output).await,
         Client::Evidence(command) => evidence::run(command, &connection, output).await,
     }
 }

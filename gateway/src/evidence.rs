@@ -25,6 +25,7 @@ pub use checkpoint::{CheckpointError, CreateKeyError, Head, LoadKeyError, LogKey
 pub use draft::Draft;
 pub use journal::{Leaf, OpenJournalError, ReadEntryError};
 pub use log::{EntryPage, ExportError, Log, TileError};
+pub(crate) use proof::verify_proof;
 pub use proof::{ProofFile, Verified, VerifyError, verify};
 pub use store::{AppendError, Batch, KernelSalts, NotTaken, OpenStoreError, PublishError, Salts, Store};
 pub use tally::{Outcome, Tally};

@@ -1,6 +1,8 @@
 //! What the stations share, and the two steps that every request takes through them: a permit, then what it permits.
 
+mod ask;
 mod assemble;
+mod load;
 pub(crate) mod page;
 mod register;
 
@@ -21,6 +23,7 @@ use crate::{
     object::Objects,
     registry::{Change, CommitError, Registry},
     settings::Settings,
+    zone::{Zone, load::Loads},
 };
 
 /// The stations behind the wire, cheap to clone.
@@ -42,6 +45,10 @@ pub struct Stations {
     pub objects: Objects<GatedRegister>,
     /// The key process.
     pub keys: keys::Client,
+    /// Where rows of sensitive tables go in.
+    pub loads: Loads<GatedRegister, keys::Client>,
+    /// Where sensitive data is asked.
+    pub zone: Zone<GatedRegister, keys::Client>,
 }
 
 impl std::ops::Deref for Gateway {

@@ -20,6 +20,8 @@ mod dataset;
 mod evidence;
 mod object;
 mod principal;
+mod query;
+mod table;
 
 pub(crate) use principal::who;
 
@@ -33,8 +35,10 @@ pub async fn routes(gateway: &Gateway, small: SmallBodyLayer) -> Result<Router<G
     let one_answer = Routes::new(dataset::service(gateway.clone()))
         .add_service(principal::service(gateway.clone()))
         .add_service(access::service(gateway.clone()))
-        .add_service(evidence::service(gateway.clone()));
+        .add_service(evidence::service(gateway.clone()))
+        .add_service(query::service(gateway.clone()));
     let streaming = Routes::new(object::service(gateway.clone()))
+        .add_service(table::service(gateway.clone()))
         .add_service(health)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);

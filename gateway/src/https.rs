@@ -18,6 +18,8 @@ mod feed;
 mod log;
 mod object;
 mod query;
+mod question;
+mod table;
 
 /// What the public listener answers: catalogue, pages, public downloads, the evidence log.
 pub fn public(gateway: &Gateway) -> Router {
@@ -27,8 +29,8 @@ pub fn public(gateway: &Gateway) -> Router {
 
 /// What the api listener answers: gRPC, and the same services as JSON and bytes.
 pub fn api(gateway: &Gateway, small: SmallBodyLayer, grpc: Router<Gateway>) -> Router {
-    let json = dataset::routes().merge(access::routes()).layer(small);
-    finish(json.merge(object::api_routes()).merge(grpc), gateway)
+    let json = dataset::routes().merge(access::routes()).merge(question::routes()).merge(table::routes()).layer(small);
+    finish(json.merge(object::api_routes()).merge(table::load_routes()).merge(grpc), gateway)
 }
 
 fn finish(routes: Router<Gateway>, gateway: &Gateway) -> Router {

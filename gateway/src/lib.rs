@@ -3,8 +3,8 @@
 //! Folders are the stations of a request, in the order in which it meets them (`respond` is [`answer`]):
 //!
 //! ```text
-//! listen -> authenticate -> authorise -> catalogue | object -> evidence -> respond
-//!  TLS       Caller        Permit<A>     metadata   bytes     Recorded
+//! listen -> authenticate -> authorise -> catalogue | object | zone -> evidence -> respond
+//!  TLS       Caller        Permit<A>     metadata   bytes    query   Recorded
 //! ```
 //!
 //! Each hands the next a type that only it can make. [`grpc`] and [`https`] turn wire messages into typed requests and
@@ -32,3 +32,4 @@ mod secret_file;
 pub mod serve;
 pub mod settings;
 pub mod zone_host;
+pub mod zone;

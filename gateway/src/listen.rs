@@ -20,6 +20,6 @@ mod vitals;
 
 pub use accept::serve;
 pub use authority::{AuthorityError, Names};
-pub use body::{BodyError, SmallBody, SmallBodyLayer, Stalled};
+pub use body::{BodyError, Patience, SmallBody, SmallBodyLayer, Stalled};
 pub use front::{Door, Front, TookTooLong};
 pub use peer::{InvalidCertificate, Peer, PeerCertificate};

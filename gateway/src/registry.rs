@@ -51,7 +51,10 @@ use self::{
 use crate::{
     authorise::{Decided, Permit},
     clock::SharedClock,
-    evidence::{AppendError, Draft, KernelSalts, Log, NotTaken, OpenStoreError, Outcome, PublishError, Store, Tally},
+    evidence::{
+        AppendError, Draft, ExportError, KernelSalts, Log, NotTaken, OpenStoreError, Outcome, PublishError, Store,
+        Tally,
+    },
 };
 
 /// Where the register lives and how it works.
@@ -287,6 +290,21 @@ impl Registry {
         self.append(Draft::decided(decided, record)).await
     }
 
+    /// Records what was decided, and proves it: durable, and under a published checkpoint, when this returns. All that
+    /// are proven at one moment share one checkpoint.
+    ///
+    /// # Errors
+    /// [`RecordError`], and then what was to follow must not. The entry may stand all the same.
+    pub async fn prove(&self, decided: &Decided, record: Record) -> Result<v1::EvidenceProof, RecordError> {
+        let (job, answer) = RecordJob::awaited(Draft::decided(decided, record));
+        self.queue(job.covered())?;
+        let sequence = answer.await.unwrap_or(Err(RecordError::Unavailable))?.sequence();
+        let log = self.0.log.clone();
+        // The log reads files: off the threads that serve.
+        let proof = tokio::task::spawn_blocking(move || log.export(sequence, None)).await;
+        proof.ok().and_then(|proof| proof.inspect_err(unproven).ok()).ok_or(RecordError::Unavailable)
+    }
+
     /// Records what was decided soon, without waiting for it.
     ///
     /// # Errors
@@ -370,6 +388,10 @@ impl Registry {
     fn view(&self) -> View<'_> {
         View::new(&self.0.index, &self.0.nothing)
     }
+}
+
+fn unproven(error: &ExportError) {
+    tracing::error!(%error, "an entry was recorded and could not be proven");
 }
 
 /// Opens the index; one that sled finds damaged is made anew, since the evidence says all that it said.

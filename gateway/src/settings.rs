@@ -17,7 +17,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde::Deserialize;
 
 pub use address::{AuthorityName, BaseUrl, FetchUrl, InvalidAddress, LogOrigin, LoopbackAddress};
-pub use limited::{Bytes, Count, Days, OutOfLimit, Seconds};
+pub use limited::{Bytes, Count, Days, Milliseconds, OutOfLimit, Seconds};
 pub use load::{SettingsError, TEMPLATE};
 pub use objects::{ObjectStoreSettings, Objects, S3};
 pub use oidc::{Oidc, TokenAlgorithm};

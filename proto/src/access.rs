@@ -1,7 +1,7 @@
 //! Agreements, requests for access, and grants.
 
 use crate::{
-    AgreementId, DatasetId, GrantId, Instant, OrganisationId, PrincipalName, Purpose, RequestId, Violations,
+    AgreementId, DatasetId, GrantId, Instant, Level, OrganisationId, PrincipalName, Purpose, RequestId, Violations,
     dataset::{listed, required},
     id::paragraph,
     principal::optional_name,
@@ -17,9 +17,21 @@ pub enum GrantAction {
     Fetch,
     /// Upload objects.
     Store,
+    /// Ask questions of a sensitive dataset.
+    Ask,
 }
 
-listed!(GrantAction, GrantAction, "`fetch`, `store`", { Fetch = "fetch", Store = "store" });
+listed!(GrantAction, GrantAction, "`fetch`, `store`, `ask`", { Fetch = "fetch", Store = "store", Ask = "ask" });
+
+impl GrantAction {
+    /// What whoever asks for access to a dataset of this level wants, unless they say otherwise.
+    pub fn usual(level: Level) -> Self {
+        match level {
+            Level::Public | Level::QuasiSensitive => Self::Fetch,
+            Level::Sensitive => Self::Ask,
+        }
+    }
+}
 
 /// Where a request stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -178,7 +190,7 @@ impl TryFrom<v1::AccessRequest> for AccessRequest {
         let principal = check.field("principal", wire.principal.parse());
         let organisation = check.field("organisation", wire.organisation.parse());
         let purpose = check.field("purpose", wire.purpose.parse());
-        let actions = check.field("actions", parse_actions(&wire.actions));
+        let actions = check.field("actions", listed_actions(&wire.actions));
         let state = check.field("state", required(RequestState::from_wire(wire.state)));
         let made = check.field("made", time::parse(wire.made));
         let decided_by = check.field("decided_by", optional_name(&wire.decided_by));
@@ -204,15 +216,20 @@ impl TryFrom<v1::AccessRequest> for AccessRequest {
     }
 }
 
-/// A set of actions from the wire: sorted, each once; fetch when none is given.
+/// A set of actions from the wire: sorted, each once; when none is given, what is usual at this level.
 ///
 /// # Errors
 /// A sentence for the caller when one is on no list.
-pub fn parse_actions(wire: &[i32]) -> Result<Vec<GrantAction>, String> {
+pub fn parse_actions(wire: &[i32], level: Level) -> Result<Vec<GrantAction>, String> {
+    if wire.is_empty() { Ok(vec![GrantAction::usual(level)]) } else { listed_actions(wire) }
+}
+
+/// At least one action, sorted, each once.
+fn listed_actions(wire: &[i32]) -> Result<Vec<GrantAction>, String> {
     let mut actions =
         wire.iter().map(|action| required(GrantAction::from_wire(*action))).collect::<Result<Vec<_>, _>>()?;
     if actions.is_empty() {
-        actions.push(GrantAction::Fetch);
+        return Err("is missing".to_owned());
     }
     actions.sort_unstable();
     actions.dedup();
@@ -272,7 +289,7 @@ impl TryFrom<v1::Grant> for Grant {
         let id = check.field("id", wire.id.parse());
         let dataset = check.field("dataset", wire.dataset.parse());
         let organisation = check.field("organisation", wire.organisation.parse());
-        let actions = check.field("actions", parse_actions(&wire.actions));
+        let actions = check.field("actions", listed_actions(&wire.actions));
         let purpose = check.field("purpose", wire.purpose.parse());
         let agreement = check
             .field("agreement", if wire.agreement.is_empty() { Ok(None) } else { wire.agreement.parse().map(Some) });
@@ -305,11 +322,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn actions_are_a_set_and_default_to_fetch() {
-        assert_eq!(parse_actions(&[]).unwrap(), [GrantAction::Fetch]);
-        assert_eq!(parse_actions(&[2, 1, 2]).unwrap(), [GrantAction::Fetch, GrantAction::Store]);
-        assert!(parse_actions(&[0]).is_err());
-        assert!(parse_actions(&[9]).is_err());
+    fn actions_are_a_set_and_default_to_what_the_level_lends() {
+        let parse = |wire: &[i32]| parse_actions(wire, Level::QuasiSensitive);
+        assert_eq!(parse(&[]).unwrap(), [GrantAction::Fetch]);
+        assert_eq!(parse_actions(&[], Level::Sensitive).unwrap(), [GrantAction::Ask]);
+        assert_eq!(parse(&[3, 2, 1, 2]).unwrap(), [GrantAction::Fetch, GrantAction::Store, GrantAction::Ask]);
+        assert!(parse(&[0]).is_err());
+        assert!(parse(&[9]).is_err());
+        assert!(listed_actions(&[]).is_err(), "a record always says");
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod id;
 mod json;
 pub mod object;
 pub mod principal;
+pub mod table;
 pub mod time;
 pub mod violation;
 pub mod wire;
@@ -21,6 +22,10 @@ pub use json::to_json;
 pub use object::{MediaType, ObjectKey, ObjectVersion, StoredObject};
 pub use principal::{
     Approval, CertificateDigest, Credential, OidcSubject, Organisation, Principal, PrincipalState, Role,
+};
+pub use table::{
+    Column, ColumnName, ColumnType, DatasetSchema, Domain, Isolation, TableFormat, TableName, TableSchema,
+    stored::{FileId, StoredTableFile, TableVersion},
 };
 pub use violation::{Violation, Violations};
 

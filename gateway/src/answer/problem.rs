@@ -1,6 +1,6 @@
 //! What is said of a request that was not done, in the words of both protocols.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use axum::{
     body::Body,
@@ -19,8 +19,17 @@ pub struct Problem {
     code: Code,
     detail: Cow<'static, str>,
     violations: Option<Violations>,
+    reason: Option<Reason>,
     /// For HTTP: what the status asks for beside the body.
     header: Option<(HeaderName, HeaderValue)>,
+}
+
+/// A word for programs, and the part of what they sent that it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Reason {
+    code: &'static str,
+    /// Bytes, from and to.
+    place: Option<(u32, u32)>,
 }
 
 /// What a request speaks, and so how it is answered.
@@ -38,11 +47,15 @@ impl Problem {
         // RFC 9110, section 11.6.1: a 401 names a scheme that would do.
         let scheme = HeaderValue::from_static("Bearer realm=\"octroi\"");
         let header = (status == StatusCode::UNAUTHORIZED).then_some((header::WWW_AUTHENTICATE, scheme));
-        Self { status, code, detail: detail.into(), violations: None, header }
+        Self { status, code, detail: detail.into(), violations: None, reason: None, header }
     }
 
     pub(super) fn with_violations(self, violations: Violations) -> Self {
         Self { violations: Some(violations), ..self }
+    }
+
+    pub(super) fn with_reason(self, code: &'static str, place: Option<(u32, u32)>) -> Self {
+        Self { reason: Some(Reason { code, place }), ..self }
     }
 
     pub(super) fn with_header(self, name: HeaderName, value: &str) -> Self {
@@ -68,13 +81,20 @@ impl Protocol {
     }
 }
 
-/// With every violation as a `google.rpc.BadRequest` detail.
+/// With every violation as a `google.rpc.BadRequest` detail, and a reason as a `google.rpc.ErrorInfo`.
 impl From<Problem> for Status {
     fn from(problem: Problem) -> Self {
-        let Some(violations) = problem.violations else { return Self::new(problem.code, problem.detail) };
+        if problem.violations.is_none() && problem.reason.is_none() {
+            return Self::new(problem.code, problem.detail);
+        }
         let mut details = ErrorDetails::new();
-        for violation in violations.iter() {
+        for violation in problem.violations.iter().flat_map(Violations::iter) {
             details.add_bad_request_violation(&violation.field, &violation.problem);
+        }
+        if let Some(Reason { code, place }) = problem.reason {
+            let place = place.map(|(from, to)| [("from", from), ("to", to)]).into_iter().flatten();
+            let place = place.map(|(name, at)| (name.to_owned(), at.to_string()));
+            details.set_error_info(code, "octroi", place.collect::<HashMap<_, _>>());
         }
         Self::with_error_details(problem.code, problem.detail, details)
     }
@@ -91,6 +111,13 @@ impl IntoResponse for Problem {
         if let (Some(violations), Some(body)) = (self.violations, body.as_object_mut()) {
             let list = violations.iter().map(|it| json!({ "field": it.field, "problem": it.problem })).collect();
             body.insert("violations".to_owned(), list);
+        }
+        if let (Some(Reason { code, place }), Some(body)) = (self.reason, body.as_object_mut()) {
+            body.insert("code".to_owned(), code.into());
+            if let Some((from, to)) = place {
+                body.insert("from".to_owned(), from.into());
+                body.insert("to".to_owned(), to.into());
+            }
         }
         let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = self.status;
@@ -115,6 +142,18 @@ mod tests {
         assert_eq!(status.code(), Code::InvalidArgument);
         let details = status.get_details_bad_request().unwrap();
         assert_eq!(details.field_violations[0].field, "licence");
+    }
+
+    #[test]
+    fn a_reason_reaches_programs_of_both_protocols() {
+        let problem = Problem::from(Refusal::Forbidden).with_reason("syntax", Some((3, 9)));
+        let status = Status::from(problem.clone());
+        let info = status.get_details_error_info().unwrap();
+        assert_eq!((info.reason.as_str(), info.metadata["from"].as_str()), ("syntax", "3"));
+        let body = problem.into_response().into_body();
+        let body = futures::executor::block_on(body.collect()).unwrap().to_bytes();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((&body["code"], &body["to"]), (&"syntax".into(), &9.into()));
     }
 
     #[tokio::test]

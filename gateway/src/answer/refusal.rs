@@ -8,6 +8,7 @@ use octroi_proto::Violations;
 use tonic::{Code, Status};
 
 use super::{Chain, Problem};
+use crate::zone::Rejection;
 
 /// Why a request was not done, as a caller may know it.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +41,10 @@ pub enum Refusal {
         /// Its value.
         limit: u64,
     },
+    /// The question itself is not allowed, whatever the data.
+    Question(Rejection),
+    /// No zone could be had.
+    NoZone,
     /// A queue is full.
     Busy,
     /// What is stored fails authentication.
@@ -75,6 +80,8 @@ impl Refusal {
             Self::Changed => "changed",
             Self::OutOfRange { .. } => "out_of_range",
             Self::TooLarge { .. } => "too_large",
+            Self::Question(_) => "question",
+            Self::NoZone => "no_zone",
             Self::Busy => "busy",
             Self::DataLoss => "data_loss",
             Self::Unavailable => "unavailable",
@@ -97,6 +104,8 @@ impl fmt::Display for Refusal {
             Self::TooLarge { setting, limit } => {
                 write!(f, "this is too large: send at most {limit} (setting `{setting}`)")
             }
+            Self::Question(rejection) => f.write_str(rejection.text()),
+            Self::NoZone => f.write_str("no zone could be had: try again, and tell the operator if it persists"),
             Self::Busy => f.write_str("the gateway is at its limit: try again in a moment"),
             Self::DataLoss => {
                 f.write_str("what is stored here fails authentication and was withheld: tell the operator")
@@ -138,6 +147,11 @@ impl From<Refusal> for Problem {
             Refusal::OutOfRange { length } => problem(StatusCode::RANGE_NOT_SATISFIABLE, Code::OutOfRange)
                 .with_header(header::CONTENT_RANGE, &format!("bytes */{length}")),
             Refusal::TooLarge { .. } => problem(StatusCode::PAYLOAD_TOO_LARGE, Code::ResourceExhausted),
+            Refusal::Question(rejection) => {
+                let (code, place) = (rejection.code(), rejection.place());
+                problem(StatusCode::BAD_REQUEST, Code::InvalidArgument).with_reason(code, place)
+            }
+            Refusal::NoZone => problem(StatusCode::SERVICE_UNAVAILABLE, Code::Unavailable),
             Refusal::Busy => {
                 problem(StatusCode::SERVICE_UNAVAILABLE, Code::ResourceExhausted).with_header(header::RETRY_AFTER, "1")
             }

@@ -6,6 +6,7 @@ use crate::{
     keys::client::CallError,
     object::{FetchError, PutError, RemoveError, StreamError},
     registry::{Change, ChangeError, CommitError, RecordError, change::RefusalKind},
+    zone::{AskError, PackError, load::LoadError},
 };
 
 impl From<ChangeError> for Refusal {
@@ -108,6 +109,33 @@ impl From<RemoveError> for Refusal {
     }
 }
 
+impl From<LoadError> for Refusal {
+    fn from(error: LoadError) -> Self {
+        match error {
+            LoadError::Ended(_) => Self::Forbidden,
+            LoadError::Busy => Self::Busy,
+            LoadError::NoTable => Self::field("table", error),
+            LoadError::TooLarge { most } => Self::TooLarge { setting: "zone.max_load_bytes", limit: most },
+            LoadError::Length => Self::field("length", error),
+            LoadError::Upload(cause) => broken_upload(cause.as_ref()),
+            LoadError::NothingValid(_) | LoadError::WrongKey => Self::field("rows", error),
+            LoadError::Refused(refusal) => refusal.into(),
+            LoadError::Timeout { .. } => Self::Precondition(error.to_string()),
+            LoadError::NoZone(_) => {
+                tracing::error!(cause = %Chain(&error), "no zone for a load");
+                Self::NoZone
+            }
+            LoadError::Zone(_)
+            | LoadError::Lied(_)
+            | LoadError::Keys(_)
+            | LoadError::Store(_)
+            | LoadError::Spool(_)
+            | LoadError::Register(_)
+            | LoadError::Unknown(_) => Self::internal(&error),
+        }
+    }
+}
+
 impl From<ExportError> for Refusal {
     fn from(error: ExportError) -> Self {
         match error {
@@ -115,6 +143,32 @@ impl From<ExportError> for Refusal {
             ExportError::NotYet => Self::Precondition(error.to_string()),
             ExportError::Size { .. } | ExportError::Entry(_) | ExportError::Hashes(_) | ExportError::Sign(_) => {
                 Self::internal(&error)
+            }
+        }
+    }
+}
+
+impl From<AskError> for Refusal {
+    fn from(error: AskError) -> Self {
+        match error {
+            AskError::Purpose { .. } => Self::field("purpose", error),
+            AskError::NoTables { .. } => Self::Precondition(error.to_string()),
+            AskError::Isolation { .. } | AskError::NoBackend(_) => Self::field("backend", error),
+            AskError::Rejected(rejection) => Self::Question(rejection),
+            AskError::Busy => Self::Busy,
+            AskError::NoZone(_) => {
+                tracing::error!(cause = %Chain(&error), "no zone for a question");
+                Self::NoZone
+            }
+            AskError::Pack(PackError::Disk(_)) => Self::field("sql", error),
+            AskError::Pack(PackError::Bound { most, .. }) => {
+                Self::TooLarge { setting: "zone.packs_bytes", limit: most }
+            }
+            AskError::Pack(PackError::Damaged { .. } | PackError::Missing { .. }) => withheld(&error),
+            AskError::Pack(PackError::Store(_) | PackError::Folder(_)) => Self::internal(&error),
+            AskError::Unavailable(_) => {
+                tracing::error!(cause = %Chain(&error), "a question was not answered");
+                Self::Unavailable
             }
         }
     }

@@ -17,7 +17,7 @@ pub trait Action: Send + Sync + std::fmt::Debug + 'static {
 #[derive(Debug, Clone, Copy)]
 pub struct Gateway;
 
-/// A dataset, with the grant under which the caller reaches its objects; stewards and public data need none.
+/// A dataset, with the grant under which the caller reaches its objects or asks it; stewards and public data need none.
 #[derive(Debug, Clone)]
 pub struct Lent {
     /// The dataset.
@@ -109,6 +109,14 @@ actions! {
     StoreObject on Lent,
     /// Delete an object.
     DeleteObject on Lent,
+    /// Declare the tables of a dataset.
+    DeclareSchema on Dataset,
+    /// See the tables of a dataset.
+    ReadSchema on Dataset,
+    /// Load rows into a table.
+    LoadTable on Dataset,
+    /// Ask a question of a dataset.
+    AskDataset on Lent,
     /// Read entries of the evidence.
     ReadEvidence on Gateway,
     /// Read tiles and checkpoints of the evidence log.

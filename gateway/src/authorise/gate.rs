@@ -7,10 +7,10 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use cedar_policy::{Entities, RestrictedExpression};
-use octroi_proto::{Dataset, Instant, Role};
+use octroi_proto::{Dataset, Grant, Instant, Purpose, Role};
 
 use super::{
-    Decided, FetchObject, Permit, PolicyError, ReadMetadata, Seen,
+    Decided, FetchObject, Lent, Permit, PolicyError, ReadMetadata, Seen,
     action::Action,
     asker::Asker,
     denied::{Denied, DeniedKind, NotCommitted, Undecided},
@@ -84,6 +84,37 @@ impl<R: Register> Gate<R> {
         Ok(())
     }
 
+    /// The live grant under which a permit's caller may do `A` for this purpose, the permit renewed: the one it rests on,
+    /// or another of the caller's organisation. `None` when no grant is for the purpose.
+    ///
+    /// # Errors
+    /// [`Denied`] when the permit has ended, or no decision can be made.
+    pub fn grant_for<A: Action<Target = Lent>>(
+        &self,
+        permit: &mut Permit<A>,
+        purpose: &Purpose,
+    ) -> Result<Option<Grant>, Denied> {
+        self.renew(permit)?;
+        let Lent { dataset, grant } = permit.target();
+        if let Some(grant) = grant.as_ref().filter(|grant| grant.purpose == *purpose) {
+            return Ok(Some(grant.clone()));
+        }
+        let Some(member) = permit.caller().member() else { return Ok(None) };
+        let id = &dataset.description.id;
+        let grants = self.0.register.grants_of(id, &member.principal().organisation);
+        let grants = grants.map_err(|failure| Denied {
+            kind: DeniedKind::Unavailable,
+            decided: permit.decided().clone(),
+            dataset: Some(id.clone()),
+            cause: Some(failure.into()),
+        })?;
+        let lends = |grant: &Grant| {
+            let lent = Lent { dataset: dataset.clone(), grant: Some(grant.clone()) };
+            grant.purpose == *purpose && self.may::<A>(permit.caller(), &lent)
+        };
+        Ok(grants.into_iter().find(lends))
+    }
+
     /// Makes a change under a permit, which is renewed as often as the register moves on before the change's turn.
     ///
     /// # Errors
@@ -136,7 +167,7 @@ impl<R: Register> Gate<R> {
     }
 
     fn seen<'a>(&self, dataset: &'a Dataset) -> Seen<'a> {
-        let open = super::Lent { dataset: dataset.clone(), grant: None };
+        let open = Lent { dataset: dataset.clone(), grant: None };
         Seen::new(dataset, self.may::<FetchObject>(&Caller::Anonymous, &open))
     }
 

@@ -171,6 +171,58 @@ fn among_several_grants_one_that_serves_is_found() {
 }
 
 #[test]
+fn the_grant_that_is_for_the_purpose_is_found_and_only_while_it_lives() {
+    let house = House::new();
+    let open = fixture::visible(dataset("menages", Level::Sensitive, DatasetState::Published), Visibility::Members);
+    house.register.put_dataset(open);
+    let lend = |number, purpose: &str, expires| octroi_proto::Grant {
+        purpose: id(purpose),
+        ..grant(number, "menages", "universite", &[GrantAction::Ask], expires)
+    };
+    house.register.put_grant(lend(1, "mobility study", EPOCH + 9_000));
+    house.register.put_grant(lend(2, "health study", EPOCH + 100));
+    let researcher = house.enter("rania", "universite", Role::Researcher);
+    let mut permit = house.gate.permit::<AskDataset>(&researcher, &id("menages")).unwrap();
+    let mut found = |purpose: &str| house.gate.grant_for(&mut permit, &id(purpose)).unwrap().map(|grant| grant.id);
+    assert_eq!(found("mobility study"), Some(fixture::grant_id(1)));
+    assert_eq!(found("health study"), Some(fixture::grant_id(2)));
+    assert_eq!(found("marketing"), None);
+    house.clock.advance(Duration::from_secs(100));
+    assert_eq!(found("health study"), None, "the permit rests on another grant, which is for something else");
+    let revoked = lend(1, "mobility study", EPOCH + 9_000);
+    house.register.put_grant(octroi_proto::Grant { revoked: Some(revoked.granted), ..revoked });
+    assert!(house.gate.grant_for(&mut permit, &id("mobility study")).is_err());
+}
+
+#[test]
+fn a_researcher_asks_under_a_grant_and_takes_nothing() {
+    let house = House::new();
+    let known = fixture::visible(dataset("menages", Level::Sensitive, DatasetState::Published), Visibility::Members);
+    house.register.put_dataset(known.clone());
+    house.register.put_grant(grant(1, "menages", "universite", GrantAction::ALL, EPOCH + 3_600));
+    let menages = id("menages");
+    let researcher = house.enter("ada", "universite", Role::Researcher);
+    let mut permit = house.gate.permit::<AskDataset>(&researcher, &menages).unwrap();
+    assert_eq!(permit.decided().policies, ["grants-lend-for-asking"]);
+    assert_eq!(permit.until().unwrap().as_second(), EPOCH + 3_600);
+    assert!(house.gate.permit::<ReadSchema>(&researcher, &menages).is_ok());
+    assert!(house.gate.permit::<FetchObject>(&researcher, &menages).is_err());
+    assert!(house.gate.permit::<ListObjects>(&researcher, &menages).is_err());
+    assert!(house.gate.permit::<LoadTable>(&researcher, &menages).is_err());
+    // A colleague in another role, even one who runs or audits the gateway, asks nothing.
+    for role in Role::ALL.iter().filter(|role| **role != Role::Researcher) {
+        let other = house.enter(&format!("other-{}", role.as_str()), "universite", *role);
+        assert_eq!(
+            house.gate.permit::<AskDataset>(&other, &menages).unwrap_err().kind,
+            DeniedKind::Forbidden,
+            "{role}"
+        );
+    }
+    house.register.put_dataset(fixture::visible(known, Visibility::Hidden));
+    assert_eq!(house.gate.renew(&mut permit).unwrap_err().kind, DeniedKind::NotFound);
+}
+
+#[test]
 fn strangers_are_told_when_a_credential_would_help() {
     let house = House::new();
     house.lend();

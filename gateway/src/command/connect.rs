@@ -5,7 +5,8 @@ use std::{fs, path::Path, time::Duration};
 use octroi_proto::wire::v1::{
     access_service_client::AccessServiceClient, dataset_service_client::DatasetServiceClient,
     evidence_service_client::EvidenceServiceClient, object_service_client::ObjectServiceClient,
-    principal_service_client::PrincipalServiceClient,
+    principal_service_client::PrincipalServiceClient, query_service_client::QueryServiceClient,
+    table_service_client::TableServiceClient,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tonic::{
@@ -73,12 +74,20 @@ impl Connection {
         AccessServiceClient::new(self.wire.clone())
     }
 
+    pub(crate) fn tables(&self) -> TableServiceClient<Wire> {
+        TableServiceClient::new(self.wire.clone())
+    }
+
     pub(crate) fn objects(&self) -> ObjectServiceClient<Wire> {
         ObjectServiceClient::new(self.wire.clone())
     }
 
     pub(crate) fn evidence(&self) -> EvidenceServiceClient<Wire> {
         EvidenceServiceClient::new(self.wire.clone())
+    }
+
+    pub(crate) fn queries(&self) -> QueryServiceClient<Wire> {
+        QueryServiceClient::new(self.wire.clone()).max_decoding_message_size(MOST_ANSWER)
     }
 
     /// A file of the public listener, at most 1 MiB; `None` when there is none.
@@ -152,5 +161,7 @@ pub(crate) async fn every<T>(
     }
 }
 
+/// The largest answer to a question: 15 MiB, padded to a power of two, with room for its frame.
+const MOST_ANSWER: usize = 33 << 20;
 /// The most items a page may hold.
 pub(crate) const PAGE: u32 = 1_000;

@@ -12,6 +12,8 @@ use super::{
 };
 
 mod file;
+mod load;
+mod schema;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -53,6 +55,17 @@ pub(crate) enum Command {
         #[arg(long)]
         reason: String,
     },
+    /// Declare the tables of a sensitive dataset, or show them
+    #[command(after_help = "Example of a schema: config/demo/schemas/nyc-flights.toml")]
+    Schema {
+        /// Which
+        id: String,
+        /// The schema, TOML; without one, what is declared is shown
+        file: Option<PathBuf>,
+    },
+    /// Load rows into a table of a sensitive dataset, sealed so that nobody but a zone reads them
+    #[command(after_help = "Example:\n  octroi dataset load nyc-flights flights flights.csv --replace")]
+    Load(load::Load),
     /// Show one dataset
     Show {
         /// Which
@@ -78,6 +91,8 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
         Command::Raise { id, level, reason } => {
             datasets.raise_level(v1::RaiseLevelRequest { id, level: level.to_wire().into(), reason }).await?
         }
+        Command::Schema { id, file } => return schema::run(id, file.as_deref(), connection, output).await,
+        Command::Load(load) => return load::run(load, connection, output).await,
         Command::Show { id } => {
             output.record(&datasets.get(v1::GetDatasetRequest { id }).await?.into_inner());
             return Ok(());

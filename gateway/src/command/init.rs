@@ -75,6 +75,7 @@ const POLICIES: &[(&str, &str)] = &[
     ("objects.cedar", include_str!("../../../config/policy/objects.cedar")),
     ("octroi.cedarschema", include_str!("../../../config/policy/octroi.cedarschema")),
     ("principals.cedar", include_str!("../../../config/policy/principals.cedar")),
+    ("tables.cedar", include_str!("../../../config/policy/tables.cedar")),
 ];
 
 /// What to make.

@@ -205,7 +205,7 @@ fn partial_name(out: &Path) -> PathBuf {
 }
 
 /// A bar on a terminal, nothing elsewhere.
-fn progress(bytes: u64) -> ProgressBar {
+pub(super) fn progress(bytes: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

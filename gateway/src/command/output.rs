@@ -57,13 +57,28 @@ impl Output {
         }
     }
 
-    /// Names and values, for eyes.
-    pub(crate) fn facts<'a>(self, facts: impl Iterator<Item = (&'a str, &'a str)>) {
+    /// Rows for eyes, under a header; nothing for programs.
+    pub(crate) fn rows(self, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+        if self.json {
+            return;
+        }
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        for (name, value) in facts {
-            table.add_row([name, value]);
+        table.set_header(header);
+        table.add_rows(rows);
+        for text in table.to_string().lines() {
+            line(text.trim_end());
         }
+    }
+
+    /// Names and values for eyes; nothing for programs.
+    pub(crate) fn fields<'a>(self, fields: impl IntoIterator<Item = (&'a str, &'a str)>) {
+        if self.json {
+            return;
+        }
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.add_rows(fields.into_iter().map(|(name, value)| [name, value]));
         for text in table.to_string().lines() {
             line(text.trim_end());
         }
@@ -111,7 +126,7 @@ fn flatten(table: &mut Table, name: &str, value: &Value) {
 }
 
 /// Prints a line; a reader that has gone away is no error.
-fn line(text: &str) {
+pub(super) fn line(text: &str) {
     let _gone = writeln!(io::stdout().lock(), "{text}");
 }
 

@@ -14,7 +14,7 @@ use crate::clock::{Clock as _, SystemClock};
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Ask for access to a quasi-sensitive dataset
+    /// Ask for access to a dataset
     #[command(
         after_help = "Example:\n  octroi request make climat-ilots --purpose 'network planning' --action fetch --action store"
     )]
@@ -24,7 +24,7 @@ pub(crate) enum Command {
         /// What for: one of the dataset's purposes
         #[arg(long)]
         purpose: String,
-        /// fetch or store; fetch alone if none is given
+        /// fetch or store, fetch alone if none is given; ask where the dataset is sensitive
         #[arg(long = "action", value_name = "ACTION")]
         actions: Vec<GrantAction>,
     },

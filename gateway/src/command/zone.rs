@@ -141,9 +141,9 @@ impl Running {
                 ("template", template),
                 ("zones", format!("{} waiting, {} in use", kind.waiting, kind.leased)),
             ];
-            output.facts(facts.iter().map(|(name, value)| (*name, value.as_str())));
+            output.fields(facts.iter().map(|(name, value)| (*name, value.as_str())));
             output.say("host-signed launch measurement of:");
-            output.facts(kind.parts.iter());
+            output.fields(kind.parts.iter());
         }
     }
 

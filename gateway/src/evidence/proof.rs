@@ -2,6 +2,9 @@
 //!
 //! The file is JSON in one spelling, ours; any other spelling of the same content is refused, so that whatever byte
 //! is altered, the check fails.
+//!
+//! A proof leads to one checkpoint. The one it is checked against is that same one, or a later one that the same key
+//! signed: then the proof holds under its own, and that the later log continues it is for monitors to see.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use octroi_proto::wire::v1;
@@ -40,6 +43,7 @@ enum Format {
 pub struct Verified {
     entry: v1::Entry,
     head: Head,
+    given: Head,
 }
 
 /// Why a proof does not hold.
@@ -48,9 +52,9 @@ pub enum VerifyError {
     /// It is no proof file, byte for byte as it is written.
     #[error("the proof file is malformed or was altered: export it again")]
     Malformed,
-    /// The proof leads to another checkpoint than the one given.
+    /// The proof leads to a newer checkpoint than the one given, or to another of the same size.
     #[error(
-        "the proof is for the checkpoint of {proof} entries and the one given is of {given}: export it for {given}"
+        "the proof is for the checkpoint of {proof} entries and the one given is of {given}: give that one, or a later"
     )]
     OtherCheckpoint {
         /// Entries under the proof's checkpoint.
@@ -75,18 +79,22 @@ impl ProofFile {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
-    fn parse(text: &str) -> Option<(Self, v1::EvidenceProof)> {
-        let file: Self = serde_json::from_str(text).ok()?;
+    /// The proof in the file, if every field is well-formed.
+    pub(crate) fn proof(&self) -> Option<v1::EvidenceProof> {
         let bytes = |text: &String| BASE64.decode(text).ok();
-        let proof = v1::EvidenceProof {
-            entry: bytes(&file.entry)?,
-            salt: bytes(&file.salt)?,
-            sequence: file.sequence,
-            inclusion: file.inclusion.iter().map(bytes).collect::<Option<_>>()?,
-            checkpoint: file.checkpoint.clone(),
-        };
+        Some(v1::EvidenceProof {
+            entry: bytes(&self.entry)?,
+            salt: bytes(&self.salt)?,
+            sequence: self.sequence,
+            inclusion: self.inclusion.iter().map(bytes).collect::<Option<_>>()?,
+            checkpoint: self.checkpoint.clone(),
+        })
+    }
+
+    fn parse(text: &str) -> Option<v1::EvidenceProof> {
+        let proof = serde_json::from_str::<Self>(text).ok()?.proof()?;
         let canonical = Self::from(&proof).to_json().ok()?;
-        (canonical == text).then_some((file, proof))
+        (canonical == text).then_some(proof)
     }
 }
 
@@ -109,9 +117,26 @@ impl Verified {
         &self.entry
     }
 
-    /// The log it was in.
+    /// The log it was in: that of the proof's own checkpoint.
     pub fn head(&self) -> Head {
         self.head
+    }
+
+    /// The log of the checkpoint it was checked against.
+    pub fn given(&self) -> Head {
+        self.given
+    }
+
+    /// What was checked, in a sentence.
+    pub fn statement(&self) -> String {
+        if self.head == self.given {
+            return "verified: the log commits to this entry".to_owned();
+        }
+        format!(
+            "verified: the log commits to this entry under the proof's own checkpoint of {} entries, signed by the log's \
+             key; that the given one of {} entries continues it is for `octroi evidence monitor` to show",
+            self.head.size, self.given.size
+        )
     }
 }
 
@@ -120,12 +145,29 @@ impl Verified {
 /// # Errors
 /// [`VerifyError`] whenever a byte of the file or of the checkpoint is not what the log's holder wrote.
 pub fn verify(proof: &str, checkpoint: &str, key: &VerifierKey) -> Result<Verified, VerifyError> {
-    let head = key.open(checkpoint)?;
-    let (_, proof) = ProofFile::parse(proof).ok_or(VerifyError::Malformed)?;
-    if proof.checkpoint != checkpoint {
-        let other = key.open(&proof.checkpoint).map_err(|_| VerifyError::Malformed)?;
-        return Err(VerifyError::OtherCheckpoint { proof: other.size, given: head.size });
-    }
+    let given = key.open(checkpoint)?;
+    check(&ProofFile::parse(proof).ok_or(VerifyError::Malformed)?, checkpoint, given, key)
+}
+
+/// Checks a proof that lies in another file than one of its own, such as a receipt.
+pub(crate) fn verify_proof(
+    proof: &v1::EvidenceProof,
+    checkpoint: &str,
+    key: &VerifierKey,
+) -> Result<Verified, VerifyError> {
+    check(proof, checkpoint, key.open(checkpoint)?, key)
+}
+
+fn check(proof: &v1::EvidenceProof, checkpoint: &str, given: Head, key: &VerifierKey) -> Result<Verified, VerifyError> {
+    let head = if proof.checkpoint == checkpoint {
+        given
+    } else {
+        let own = key.open(&proof.checkpoint).map_err(|_| VerifyError::Malformed)?;
+        if own.size >= given.size && own != given {
+            return Err(VerifyError::OtherCheckpoint { proof: own.size, given: given.size });
+        }
+        own
+    };
     if proof.sequence >= head.size || proof.salt.len() != 32 {
         return Err(VerifyError::NotIncluded);
     }
@@ -140,7 +182,7 @@ pub fn verify(proof: &str, checkpoint: &str, key: &VerifierKey) -> Result<Verifi
     if entry.sequence != proof.sequence || entry.encode_to_vec() != proof.entry {
         return Err(VerifyError::Malformed);
     }
-    Ok(Verified { entry, head })
+    Ok(Verified { entry, head, given })
 }
 
 #[cfg(test)]
@@ -189,6 +231,33 @@ mod tests {
         let newer = ProofFile::from(&log.export(2, None).unwrap()).to_json().unwrap();
         let refused = verify(&newer, &older, log.verifier_key());
         assert_eq!(refused, Err(VerifyError::OtherCheckpoint { proof: 13, given: 9 }));
+    }
+
+    #[test]
+    fn a_later_checkpoint_will_do_and_what_was_checked_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = store(folder.path(), 9);
+        store.publish().unwrap();
+        let proof = ProofFile::from(&store.log().export(2, None).unwrap()).to_json().unwrap();
+        fill(&mut store, 4);
+        store.publish().unwrap();
+        let log = store.log();
+        let verified = verify(&proof, &log.checkpoint(), log.verifier_key()).unwrap();
+        assert_eq!((verified.head().size, verified.given().size), (9, 13));
+        assert!(verified.statement().contains("own checkpoint of 9") && verified.statement().contains("13"));
+    }
+
+    #[test]
+    fn another_log_of_the_same_key_and_size_is_caught() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = store(folder.path(), 9);
+        store.publish().unwrap();
+        let log = store.log();
+        let key = crate::evidence::LogKey::load(&folder.path().join("log.key")).unwrap();
+        let forked = key.sign(Head { root: Hash([7; 32]), ..log.head() }).unwrap();
+        let proof = ProofFile::from(&log.export(2, None).unwrap()).to_json().unwrap();
+        let refused = verify(&proof, &forked, log.verifier_key());
+        assert_eq!(refused, Err(VerifyError::OtherCheckpoint { proof: 9, given: 9 }));
     }
 
     #[test]

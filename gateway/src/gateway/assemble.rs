@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::middleware;
+use octroi_host::lease;
 use ring::digest;
 
 use super::{GatedRegister, Gateway, Stations};
@@ -16,6 +17,10 @@ use crate::{
     registry::Registry,
     serve::{AssembleError, Foundation, House},
     settings::{AuthorityName, Settings},
+    zone::{
+        Borders, Packs, Zone,
+        load::{self, Loads},
+    },
 };
 
 /// The gateway's services, ready to be put behind its listeners.
@@ -26,10 +31,18 @@ pub async fn assemble(foundation: Foundation) -> Result<House, AssembleError> {
     let Foundation { settings, clock } = foundation;
     let registry = Registry::open(&settings.registry_settings(), Arc::clone(&clock))?;
     let gate = Gate::load(&settings.policy.folder, registry.clone(), Arc::clone(&clock))?;
-    registry.started(env!("CARGO_PKG_VERSION"), configuration(&settings, &gate.policies_sha256())).await?;
+    let configuration = configuration(&settings, &gate.policies_sha256());
+    registry.started(env!("CARGO_PKG_VERSION"), configuration).await?;
     let keys = keys::Client::new(&settings.keys.socket);
     let backend = Backend::open(&settings.objects.store)?;
     let register = GatedRegister::new(registry.clone(), gate.clone());
+    let packs = Packs::new(backend.clone(), &settings.zone.packs, settings.zone.packs_bytes.get())?;
+    let host = lease::Client::new(&settings.zone.socket);
+    let doors =
+        load::Borders { register: register.clone(), host: host.clone(), keys: keys.clone(), backend: backend.clone() };
+    let loads = Loads::new(doors, settings.zone.loads.clone(), (&settings.zone).into(), Arc::clone(&clock))?;
+    let borders = Borders { register: register.clone(), host, keys: keys.clone(), packs };
+    let zone = Zone::new(borders, (&settings.zone).into(), configuration, Arc::clone(&clock));
     let objects =
         Objects::new(backend, keys.clone(), register, Arc::clone(&clock), Limits::try_from(&settings.objects)?);
     let issuers = Issuers::start(&settings.oidc, &clock)?;
@@ -40,7 +53,8 @@ pub async fn assemble(foundation: Foundation) -> Result<House, AssembleError> {
         api: api_base(&settings)?,
         publisher: settings.gateway.organisation.clone(),
     };
-    let gateway = Gateway::new(Stations { settings, site, registry: registry.clone(), gate, objects, keys });
+    let gateway =
+        Gateway::new(Stations { settings, site, registry: registry.clone(), gate, objects, keys, loads, zone });
     // Authentication is outermost: whatever answers, it has been passed.
     let guard = AuthenticateLayer::new(authenticator);
     let services = grpc::routes(&gateway, small.clone()).await?;

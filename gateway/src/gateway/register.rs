@@ -101,8 +101,8 @@ impl<C: Change> Commits<C> for Registry {
 /// The register behind the gate, as objects see it.
 #[derive(Debug, Clone)]
 pub struct GatedRegister {
-    registry: Registry,
-    gate: Gate<Registry>,
+    pub(super) registry: Registry,
+    pub(super) gate: Gate<Registry>,
 }
 
 impl GatedRegister {

@@ -97,7 +97,7 @@ impl AccessService for Access {
         let dataset = field("dataset", request.dataset.parse())?;
         let permit = self.0.permit::<authorise::RequestAccess>(&caller, &dataset)?;
         let purpose = field("purpose", request.purpose.parse())?;
-        let actions = field("actions", parse_actions(&request.actions))?;
+        let actions = field("actions", parse_actions(&request.actions, permit.target().description.level))?;
         let request = self.0.commit(permit, change::RequestAccess { purpose, actions }).await?;
         Ok(Response::new((&request).into()))
     }

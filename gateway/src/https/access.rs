@@ -45,17 +45,17 @@ async fn ask(
         Refusal::field("body", "must be JSON such as {\"purpose\": \"network planning\", \"actions\": [\"fetch\"]}")
     })?;
     let purpose = asking.purpose.parse().map_err(|problem| Refusal::field("purpose", problem))?;
-    let actions = parse_actions(&asking.actions)?;
+    let actions = parse_actions(&asking.actions, permit.target().description.level)?;
     let request = gateway.commit(permit, change::RequestAccess { purpose, actions }).await?;
     let location = HeaderValue::try_from(format!("/v1/requests/{}", request.id)).or_internal()?;
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(json(&request))))
 }
 
-fn parse_actions(words: &[String]) -> Result<Vec<octroi_proto::GrantAction>, Refusal> {
+fn parse_actions(words: &[String], level: octroi_proto::Level) -> Result<Vec<octroi_proto::GrantAction>, Refusal> {
     let numbers =
         words.iter().map(|word| word.parse().map(|action: octroi_proto::GrantAction| action.to_wire().into()));
     let numbers: Vec<i32> = numbers.collect::<Result<_, _>>().map_err(|problem| Refusal::field("actions", problem))?;
-    octroi_proto::access::parse_actions(&numbers).map_err(|problem| Refusal::field("actions", problem))
+    octroi_proto::access::parse_actions(&numbers, level).map_err(|problem| Refusal::field("actions", problem))
 }
 
 async fn show(State(gateway): State<Gateway>, caller: Caller, Path(id): Path<String>) -> Result<Json<Value>, Refusal> {

@@ -69,8 +69,28 @@ impl Progress {
     }
 
     fn moved(&self) {
-        let since = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last.store(since, Ordering::Relaxed);
+        self.extend(Duration::ZERO);
+    }
+
+    /// As if it moved once more so much later.
+    fn extend(&self, by: Duration) {
+        let until = u64::try_from((self.begun.elapsed() + by).as_millis()).unwrap_or(u64::MAX);
+        self.last.fetch_max(until, Ordering::Relaxed);
+    }
+}
+
+/// In a request's extensions: a call whose answer takes longer than others' says so.
+#[derive(Debug, Clone)]
+pub struct Patience(Progress);
+
+impl Patience {
+    pub(super) fn new(progress: Progress) -> Self {
+        Self(progress)
+    }
+
+    /// Lets the answer take so much longer from now on than `limits.request_seconds`.
+    pub fn extend(&self, by: Duration) {
+        self.0.extend(by);
     }
 }
 

@@ -10,7 +10,7 @@ use tower::ServiceExt as _;
 
 use super::{
     Names, Peer,
-    body::{Arriving, Progress},
+    body::{Arriving, Patience, Progress},
     vitals::Vitals,
 };
 use crate::{
@@ -63,6 +63,7 @@ impl Front {
         let response = match named {
             Ok(()) => {
                 parts.extensions.insert(peer);
+                parts.extensions.insert(Patience::new(progress.clone()));
                 let body = Arriving::new(body, self.limits.idle_seconds.get(), progress.clone());
                 let answer = self.routes.clone().oneshot(Request::from_parts(parts, Body::new(body)));
                 match in_time(self.limits.request_seconds.get(), &progress, answer).await {
@@ -110,6 +111,10 @@ mod tests {
         let progress = Progress::begin();
         assert!(in_time(limit, &progress, tokio::time::sleep(limit / 4)).await.is_some());
         assert!(in_time(limit, &Progress::begin(), std::future::pending::<()>()).await.is_none());
+
+        let progress = Progress::begin();
+        Patience::new(progress.clone()).extend(limit);
+        assert!(in_time(limit, &progress, tokio::time::sleep(limit * 3 / 2)).await.is_some(), "it said so");
 
         let slow = futures::stream::iter(0..5).then(move |_| async move {
             tokio::time::sleep(limit / 2).await;

@@ -28,7 +28,7 @@ use zeroize::Zeroize;
 
 use super::seal::HEADER_BYTES;
 use crate::{
-    durable::{sync_folder, sync_parent},
+    durable::sync_folder,
     secret_file::{self, SecretFileError},
     settings::{ObjectStoreSettings, S3},
 };
@@ -87,7 +87,7 @@ impl From<object_store::Error> for StoreError {
 }
 
 /// An upload in progress. Holds at most two parts. Dropped, it leaves nothing that anyone can read.
-pub(super) struct Upload {
+pub(crate) struct Upload {
     backend: Backend,
     path: StorePath,
     gathered: Vec<Bytes>,
@@ -124,9 +124,18 @@ impl Backend {
     }
 
     pub(super) fn upload(&self, at: &ObjectVersion) -> Upload {
+        self.upload_to(path(at))
+    }
+
+    /// An upload of a file that is no object's.
+    pub(crate) fn upload_file(&self, path: &str) -> Upload {
+        self.upload_to(StorePath::from(path))
+    }
+
+    fn upload_to(&self, path: StorePath) -> Upload {
         Upload {
             backend: self.clone(),
-            path: path(at),
+            path,
             gathered: Vec::new(),
             gathered_bytes: 0,
             parts: None,
@@ -175,22 +184,38 @@ impl Backend {
         stream(self.store.get_opts(&path(at), options).await?)
     }
 
+    /// All bytes of a file that is no object's, in pieces as [`Self::read`] gives them.
+    pub(crate) async fn read_file(
+        &self,
+        path: &str,
+    ) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, StoreError> {
+        stream(self.store.get_opts(&StorePath::from(path), GetOptions::default()).await?)
+    }
+
     /// Deletes a version's bytes. No error if there are none.
     pub(super) async fn delete(&self, at: &ObjectVersion) -> Result<(), StoreError> {
-        match self.store.delete(&path(at)).await.map_err(StoreError::from) {
+        self.delete_at(&path(at)).await
+    }
+
+    /// Deletes a file that is no object's. No error if there is none.
+    pub(crate) async fn delete_file(&self, path: &str) -> Result<(), StoreError> {
+        self.delete_at(&StorePath::from(path)).await
+    }
+
+    async fn delete_at(&self, path: &StorePath) -> Result<(), StoreError> {
+        match self.store.delete(path).await.map_err(StoreError::from) {
             Err(StoreError::Missing) => Ok(()),
             done => done,
         }
     }
 
-    /// Makes a file, its name and its folder's name durable. A bucket's answer says so already.
+    /// Makes a file, its name and the names of the folders above it durable. A bucket's answer says so already.
     async fn sync(&self, path: &StorePath) -> Result<(), StoreError> {
         let Some(folder) = self.folder.clone() else { return Ok(()) };
         let file = folder.join(path.as_ref());
         let synced = tokio::task::spawn_blocking(move || {
             File::open(&file)?.sync_all()?;
-            sync_parent(&file)?;
-            sync_folder(&folder)
+            file.ancestors().skip(1).take_while(|it| it.starts_with(&folder)).try_for_each(sync_folder)
         });
         synced.await.map_err(io::Error::other)??;
         Ok(())
@@ -205,7 +230,7 @@ impl Backend {
 
 impl Upload {
     /// Takes the next sealed bytes; waits while the store is slower than they come.
-    pub(super) async fn write(&mut self, sealed: Bytes) -> Result<(), StoreError> {
+    pub(crate) async fn write(&mut self, sealed: Bytes) -> Result<(), StoreError> {
         self.digest.update(&sealed);
         self.length += sealed.len() as u64;
         self.gathered_bytes += sealed.len();
@@ -214,7 +239,7 @@ impl Upload {
     }
 
     /// Completes the upload; length and SHA-256 of the sealed bytes, which are durable.
-    pub(super) async fn finish(mut self) -> Result<(u64, [u8; 32]), StoreError> {
+    pub(crate) async fn finish(mut self) -> Result<(u64, [u8; 32]), StoreError> {
         if self.parts.is_none() {
             let all = PutPayload::from_iter(mem::take(&mut self.gathered));
             self.backend.store.put(&self.path, all).await?;

@@ -8,10 +8,14 @@ mod agreement;
 mod dataset;
 mod object;
 mod principal;
+mod schema;
+mod table;
 #[cfg(test)]
 mod tests;
 
-use octroi_proto::{Dataset, DatasetId, Instant, Level, Principal, PrincipalState, Role, Violations, wire::v1::entry};
+use octroi_proto::{
+    Dataset, DatasetId, Instant, Level, Principal, PrincipalState, Role, TableName, Violations, wire::v1::entry,
+};
 
 pub use self::{
     access::{Grant, Refuse, RequestAccess, RevokeGrant},
@@ -19,6 +23,8 @@ pub use self::{
     dataset::{DescribeDataset, PublishDataset, RaiseLevel, RegisterDataset, WithdrawDataset},
     object::{CommitObject, RemoveObject},
     principal::{AddPrincipal, ApprovePrincipal, Offboarded, RevokeOrganisation, RevokePrincipal},
+    schema::{DeclareSchema, Fixed},
+    table::{CommitTable, CommittedTable},
 };
 use super::{ReadError, View};
 use crate::authorise::{Action, Permit};
@@ -63,6 +69,8 @@ pub enum Subject {
     Grant,
     /// An object.
     Object,
+    /// A table of a dataset.
+    Table,
 }
 
 /// Why an agreement does not carry a grant.
@@ -171,6 +179,23 @@ pub enum ChangeError {
     /// Another version of the object was committed while this one was uploaded.
     #[error("the object was stored anew in the meantime: upload it again")]
     Superseded,
+    /// Rows were written as the schema stands, and questions were asked of them.
+    #[error("the table `{table}` has rows, so {part}: declare a table of another name instead")]
+    TableFixed {
+        /// The table.
+        table: TableName,
+        /// What would change and must not.
+        part: Fixed,
+    },
+    /// The table was declared otherwise while rows were loaded.
+    #[error("the table was declared anew in the meantime: load the rows again")]
+    Redeclared,
+    /// A table has as many files as one may have.
+    #[error("the table has {most} files, one from each load: load all its rows at once with `replace`")]
+    TooManyFiles {
+        /// As many as one may have.
+        most: usize,
+    },
     /// The register cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -217,8 +242,10 @@ impl ChangeError {
             | Self::LevelUnfit { .. }
             | Self::State { .. }
             | Self::AgreementRequired
-            | Self::AgreementUnfit(_) => RefusalKind::Precondition,
-            Self::Revision { .. } | Self::Version { .. } | Self::Superseded => RefusalKind::Conflict,
+            | Self::AgreementUnfit(_)
+            | Self::TableFixed { .. }
+            | Self::TooManyFiles { .. } => RefusalKind::Precondition,
+            Self::Revision { .. } | Self::Version { .. } | Self::Superseded | Self::Redeclared => RefusalKind::Conflict,
             Self::Read(_) => RefusalKind::Internal,
         }
     }
@@ -236,6 +263,7 @@ impl std::fmt::Display for Subject {
             Self::Request => "request",
             Self::Grant => "grant",
             Self::Object => "object",
+            Self::Table => "table",
         })
     }
 }

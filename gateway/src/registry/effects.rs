@@ -39,6 +39,8 @@ pub(super) fn effects(record: &Record, view: &View<'_>) -> Result<Effects, Effec
             let key = Table::Objects.key(&[deleted.dataset.as_bytes(), deleted.key.as_bytes()]);
             effects.rows.push(Row { key, value: None });
         }
+        Record::Schema(schema) => effects.put(Table::Schemas, &[&schema.dataset], schema),
+        Record::Table(table) => effects.put(Table::Tables, &[&table.dataset, &table.table], table),
         Record::Offboarding(offboarded) => effects.offboarding(offboarded, view)?,
         Record::GrantedRequest(granted) => {
             let request = granted.request.as_ref().ok_or(UnknownRecord)?;
@@ -51,8 +53,6 @@ pub(super) fn effects(record: &Record, view: &View<'_>) -> Result<Effects, Effec
         | Record::Traffic(_)
         | Record::Started(_)
         | Record::IntegrityFailure(_)
-        | Record::Schema(_)
-        | Record::Table(_)
         | Record::AdmittedQuery(_)
         | Record::ReleasedAnswer(_)
         | Record::WithheldAnswer(_) => {}

@@ -11,6 +11,11 @@ pub(super) trait Job: Send {
     /// What is to be recorded; `None` if there is nothing, and then the one who asked has been told.
     fn decide(&mut self, view: &View<'_>, epoch: u64, now: Instant) -> Option<Draft>;
 
+    /// Whether a published checkpoint must cover the entry before the one who asked is told.
+    fn wants_checkpoint(&self) -> bool {
+        false
+    }
+
     /// Tells the one who asked: the entry is durable under this sequence, or it is not.
     fn settle(self: Box<Self>, result: Result<u64, Failure>);
 }
@@ -80,6 +85,7 @@ impl<C: Change> Job for ChangeJob<C> {
 /// An entry that changes nothing of the register.
 pub(super) struct RecordJob {
     draft: Option<Draft>,
+    wants_checkpoint: bool,
     answer: Option<oneshot::Sender<Result<Recorded, RecordError>>>,
 }
 
@@ -87,18 +93,27 @@ impl RecordJob {
     /// An entry that someone waits for.
     pub(super) fn awaited(draft: Draft) -> (Self, oneshot::Receiver<Result<Recorded, RecordError>>) {
         let (answer, receiver) = oneshot::channel();
-        (Self { draft: Some(draft), answer: Some(answer) }, receiver)
+        (Self { draft: Some(draft), wants_checkpoint: false, answer: Some(answer) }, receiver)
+    }
+
+    /// The same, told only once a checkpoint covers the entry.
+    pub(super) fn covered(self) -> Self {
+        Self { wants_checkpoint: true, ..self }
     }
 
     /// An entry that nobody waits for.
     pub(super) fn noted(draft: Draft) -> Self {
-        Self { draft: Some(draft), answer: None }
+        Self { draft: Some(draft), wants_checkpoint: false, answer: None }
     }
 }
 
 impl Job for RecordJob {
     fn decide(&mut self, _: &View<'_>, _: u64, _: Instant) -> Option<Draft> {
         self.draft.take()
+    }
+
+    fn wants_checkpoint(&self) -> bool {
+        self.wants_checkpoint
     }
 
     fn settle(self: Box<Self>, result: Result<u64, Failure>) {

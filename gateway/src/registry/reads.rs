@@ -1,8 +1,9 @@
 //! Reading the register from any thread: what every acknowledged change left, straight from the index.
 
 use octroi_proto::{
-    AccessRequest, Agreement, AgreementId, CertificateDigest, Dataset, DatasetId, Grant, GrantId, ObjectKey,
-    OidcSubject, Organisation, OrganisationId, Principal, PrincipalName, RequestId, StoredObject,
+    AccessRequest, Agreement, AgreementId, CertificateDigest, Dataset, DatasetId, DatasetSchema, Grant, GrantId,
+    ObjectKey, OidcSubject, Organisation, OrganisationId, Principal, PrincipalName, RequestId, StoredObject, TableName,
+    TableVersion,
 };
 
 use super::{ReadError, Registry};
@@ -56,4 +57,10 @@ reads! {
     object(dataset: &DatasetId, key: &ObjectKey) -> Option<StoredObject>;
     /// Objects of this dataset whose keys begin with the prefix, behind this one, in the order of their keys.
     objects(dataset: &DatasetId, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Vec<StoredObject>;
+    /// The tables declared of this dataset.
+    schema(dataset: &DatasetId) -> Option<DatasetSchema>;
+    /// One table as it stands; none until rows were loaded into it.
+    table(dataset: &DatasetId, name: &TableName) -> Option<TableVersion>;
+    /// Every table of this dataset that has rows, in the order of their names.
+    tables(dataset: &DatasetId) -> Vec<TableVersion>;
 }

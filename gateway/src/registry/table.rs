@@ -20,10 +20,14 @@ pub(super) enum Table {
     GrantsByOrganisation,
     /// Dataset and object's key.
     Objects,
+    /// Dataset.
+    Schemas,
+    /// Dataset and table's name.
+    Tables,
 }
 
 impl Table {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::Meta,
         Self::Datasets,
         Self::Principals,
@@ -37,6 +41,8 @@ impl Table {
         Self::GrantsByDataset,
         Self::GrantsByOrganisation,
         Self::Objects,
+        Self::Schemas,
+        Self::Tables,
     ];
 
     /// The byte that the keys of its rows begin with; part of the schema.
@@ -55,6 +61,8 @@ impl Table {
             Self::GrantsByDataset => 10,
             Self::GrantsByOrganisation => 11,
             Self::Objects => 12,
+            Self::Schemas => 13,
+            Self::Tables => 14,
         }
     }
 
@@ -74,6 +82,8 @@ impl Table {
             Self::GrantsByDataset => "grants by dataset",
             Self::GrantsByOrganisation => "grants by organisation",
             Self::Objects => "objects",
+            Self::Schemas => "schemas",
+            Self::Tables => "tables",
         }
     }
 

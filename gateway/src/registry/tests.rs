@@ -390,6 +390,45 @@ async fn records_are_durable_counts_are_kept_and_a_shutdown_loses_nothing() {
 }
 
 #[tokio::test]
+async fn entries_proven_together_share_a_sync_and_a_checkpoint() {
+    let mut world = World::peopled();
+    let decided = Decided { actor: v1::Actor::default(), action: "AskDataset", policies: vec![], reason: None };
+    let released = |number: u8| {
+        Record::ReleasedAnswer(v1::ReleasedAnswer { query_id: vec![number; 16], ..v1::ReleasedAnswer::default() })
+    };
+    let before = world.registry.log().len();
+    let syncs = world.registry.syncs();
+    let jobs: (Vec<_>, Vec<_>) = (0..5)
+        .map(|number| RecordJob::awaited(Draft::decided(&decided, released(number))))
+        .map(|(job, answer)| (Box::new(job.covered()) as Box<dyn job::Job>, answer))
+        .unzip();
+    world.writer.round(jobs.0);
+    assert_eq!(world.registry.syncs(), syncs + 1);
+    assert_eq!(world.registry.log().head().size, before + 5, "the checkpoint did not wait for its time");
+    let log = world.registry.log();
+    for answer in jobs.1 {
+        let sequence = answer.await.unwrap().unwrap().sequence();
+        let proof = log.export(sequence, None).unwrap();
+        assert_eq!(proof.checkpoint, log.checkpoint());
+        crate::evidence::verify_proof(&proof, &log.checkpoint(), log.verifier_key()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn without_a_checkpoint_nothing_is_proven() {
+    let mut world = World::peopled();
+    let decided = Decided { actor: v1::Actor::default(), action: "AskDataset", policies: vec![], reason: None };
+    let record = || Draft::decided(&decided, Record::ReleasedAnswer(v1::ReleasedAnswer::default()));
+    // A folder in its place: the checkpoint cannot be written.
+    std::fs::create_dir(world.settings.evidence.join("checkpoint.new")).unwrap();
+    let (covered, proven) = RecordJob::awaited(record());
+    let (plain, recorded) = RecordJob::awaited(record());
+    world.writer.round(vec![Box::new(covered.covered()), Box::new(plain)]);
+    assert_eq!(proven.await.unwrap(), Err(RecordError::Unavailable));
+    assert!(recorded.await.unwrap().is_ok());
+}
+
+#[tokio::test]
 async fn a_full_queue_says_so() {
     let (_folder, settings, clock) = founded();
     let settings = RegistrySettings { queue: 2, ..settings };

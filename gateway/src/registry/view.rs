@@ -6,8 +6,9 @@ use std::{
 };
 
 use octroi_proto::{
-    AccessRequest, Agreement, AgreementId, CertificateDigest, Dataset, DatasetId, Grant, GrantId, Instant, ObjectKey,
-    OidcSubject, Organisation, OrganisationId, Principal, PrincipalName, RequestId, StoredObject, Violations, wire::v1,
+    AccessRequest, Agreement, AgreementId, CertificateDigest, Dataset, DatasetId, DatasetSchema, Grant, GrantId,
+    Instant, ObjectKey, OidcSubject, Organisation, OrganisationId, Principal, PrincipalName, RequestId, StoredObject,
+    TableName, TableVersion, Violations, wire::v1,
 };
 use prost::Message;
 use uuid::Uuid;
@@ -166,6 +167,21 @@ impl<'a> View<'a> {
         let after = after.map(|key| key.as_str().as_bytes());
         let parts = [dataset.as_str().as_bytes()];
         self.page::<v1::StoredObject, _>(Table::Objects, &parts, prefix.as_bytes(), after, limit)
+    }
+
+    /// The tables declared of this dataset.
+    pub fn schema(&self, dataset: &DatasetId) -> Result<Option<DatasetSchema>, ReadError> {
+        self.parsed::<v1::DatasetSchema, _>(Table::Schemas, &[dataset.as_str().as_bytes()])
+    }
+
+    /// One table as it stands; none until rows were loaded into it.
+    pub fn table(&self, dataset: &DatasetId, name: &TableName) -> Result<Option<TableVersion>, ReadError> {
+        self.parsed::<v1::TableVersion, _>(Table::Tables, &[dataset.as_str().as_bytes(), name.as_str().as_bytes()])
+    }
+
+    /// Every table of this dataset that has rows; a schema bounds how many.
+    pub fn tables(&self, dataset: &DatasetId) -> Result<Vec<TableVersion>, ReadError> {
+        self.page::<v1::TableVersion, _>(Table::Tables, &[dataset.as_str().as_bytes()], b"", None, PAGE)
     }
 
     /// Every principal of an organisation.

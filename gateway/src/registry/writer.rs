@@ -130,8 +130,18 @@ impl Writer {
         if recorded.is_ok() && round.epoch != epoch {
             self.epoch.send_replace(round.epoch);
         }
-        for (job, sequence) in round.waiting {
+        let (covered, recorded_only): (Vec<_>, Vec<_>) =
+            round.waiting.into_iter().partition(|(job, _)| job.wants_checkpoint());
+        for (job, sequence) in recorded_only {
             job.settle(recorded.map(|()| sequence));
+        }
+        if covered.is_empty() {
+            return;
+        }
+        // One checkpoint for all that wait for one, after those who do not have been told.
+        let published = recorded.and_then(|()| if self.publish() { Ok(()) } else { Err(Failure::Unavailable) });
+        for (job, sequence) in covered {
+            job.settle(published.map(|()| sequence));
         }
     }
 
@@ -192,10 +202,14 @@ impl Writer {
         Ok(())
     }
 
-    fn publish(&mut self) {
+    /// Whether the last checkpoint covers the log.
+    fn publish(&mut self) -> bool {
         match self.store.publish() {
-            Ok(_) => {}
-            Err(error) => tracing::error!(%error, "no checkpoint was published; the last one stands"),
+            Ok(_) => true,
+            Err(error) => {
+                tracing::error!(%error, "no checkpoint was published; the last one stands");
+                false
+            }
         }
     }
 }

@@ -66,6 +66,10 @@ limited! {
 }
 limited! {
     /// A length of time.
+    Milliseconds in "milliseconds"
+}
+limited! {
+    /// A length of time.
     Days in "days"
 }
 
@@ -107,6 +111,13 @@ impl<const LEAST: u64, const MOST: u64> Seconds<LEAST, MOST> {
     /// The time.
     pub fn get(self) -> Duration {
         Duration::from_secs(self.0)
+    }
+}
+
+impl<const LEAST: u64, const MOST: u64> Milliseconds<LEAST, MOST> {
+    /// The time.
+    pub fn get(self) -> Duration {
+        Duration::from_millis(self.0)
     }
 }
 

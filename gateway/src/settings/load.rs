@@ -153,6 +153,8 @@ impl Settings {
             &mut self.zone.folder,
             &mut self.zone.reference,
             &mut self.zone.image,
+            &mut self.zone.packs,
+            &mut self.zone.loads,
             match &mut self.objects.store {
                 ObjectStoreSettings::Local { path } => path,
                 ObjectStoreSettings::S3(s3) => &mut s3.credentials,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use octroi_host::lease;
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Bytes, Count, Seconds};
+use super::{Bytes, Count, Milliseconds, Seconds};
 
 /// `[zone]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -43,6 +43,28 @@ pub struct Zone {
     pub query_seconds: Seconds<1, 3600>,
     /// From a load's zone to its end.
     pub load_seconds: Seconds<1, 86_400>,
+    /// Answers leave at multiples of this.
+    pub release_tick_milliseconds: Milliseconds<100, 3_600_000>,
+    /// Rows of an answer.
+    pub result_rows: Count<1, 1_000_000>,
+    /// Bytes of an answer.
+    pub result_bytes: Bytes<4096, 15_728_640>,
+    /// Each released cell is about at least this many subjects.
+    pub least_subjects: Count<11, 1_000_000>,
+    /// The text of a question.
+    pub max_sql: Bytes<1024, 65_536>,
+    /// Questions in serve at once: packed, waiting, running, or due at a tick.
+    pub questions: Count<1, 10_000>,
+    /// The folder of packs: copies of sealed table files as the disks of questions.
+    pub packs: PathBuf,
+    /// All packs together.
+    pub packs_bytes: Bytes<1_048_576, 1_125_899_906_842_624>,
+    /// The folder of loads under way: sealed rows as they came, and what a zone made of them.
+    pub loads: PathBuf,
+    /// Loads in serve at once.
+    pub loads_at_once: Count<1, 64>,
+    /// The sealed rows of a load, and the encrypted file made of them.
+    pub max_load_bytes: Bytes<1_048_576, 64_424_509_440>,
 }
 
 impl Default for Zone {
@@ -64,6 +86,17 @@ impl Default for Zone {
             swap: false,
             query_seconds: const { Seconds::of(60) },
             load_seconds: const { Seconds::of(900) },
+            release_tick_milliseconds: const { Milliseconds::of(5_000) },
+            result_rows: const { Count::of(10_000) },
+            result_bytes: const { Bytes::of(4_194_304) },
+            least_subjects: const { Count::of(11) },
+            max_sql: const { Bytes::of(65_536) },
+            questions: const { Count::of(128) },
+            packs: "state/packs".into(),
+            packs_bytes: const { Bytes::of(68_719_476_736) },
+            loads: "state/loads".into(),
+            loads_at_once: const { Count::of(2) },
+            max_load_bytes: const { Bytes::of(8_589_934_592) },
         }
     }
 }

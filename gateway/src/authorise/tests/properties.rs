@@ -67,6 +67,7 @@ impl Stage {
             ListAgreements(()), ListAccess(()), RequestAccess(dataset()), ReadRequest(world.request.id),
             DecideRequest(world.request.id), ReadGrant(world.grants[0].0.id), RevokeGrant(world.grants[0].0.id),
             FetchObject(dataset()), ListObjects(dataset()), StoreObject(dataset()), DeleteObject(dataset()),
+            DeclareSchema(dataset()), ReadSchema(dataset()), LoadTable(dataset()), AskDataset(dataset()),
             ReadEvidence(()), ReadLog(()), Probe(()),
         }
     }
@@ -124,7 +125,7 @@ fn datasets() -> impl Strategy<Value = octroi_proto::Dataset> {
 }
 
 fn grants(number: u8) -> impl Strategy<Value = (Grant, Option<Agreement>)> {
-    let actions = subsequence(GrantAction::ALL.to_vec(), 1..=2);
+    let actions = subsequence(GrantAction::ALL.to_vec(), 1..=3);
     let agreements = option::of((organisations(), moments(), any::<bool>(), prop::bool::weighted(0.9)));
     let parts = (organisations(), actions, moments(), prop::bool::weighted(0.2), agreements);
     parts.prop_map(move |(organisation, actions, expires, revoked, agreement)| {
@@ -209,4 +210,8 @@ const ON_DATASETS: &[&str] = &[
     "ListObjects",
     "StoreObject",
     "DeleteObject",
+    "DeclareSchema",
+    "ReadSchema",
+    "LoadTable",
+    "AskDataset",
 ];

@@ -47,7 +47,11 @@ impl World {
                 [Role::Steward, Role::Reviewer, Role::Operator, Role::Auditor].iter().any(|role| self.is(*role))
             }
             "ListAccess" => self.caller.is_some(),
-            "RequestAccess" => self.is(Role::Vendor) && published && level == Level::QuasiSensitive,
+            "RequestAccess" => match level {
+                Level::Public => false,
+                Level::QuasiSensitive => self.is(Role::Vendor) && published,
+                Level::Sensitive => self.is(Role::Researcher) && published && self.metadata_is_open(),
+            },
             "ReadRequest" => own || self.is(Role::Auditor) || self.acts_for(self.request.organisation.as_str()),
             "ReadGrant" => own || self.is(Role::Auditor) || self.acts_for(self.grants[0].0.organisation.as_str()),
             "RevokeGrant" => own || self.is(Role::Operator),
@@ -63,6 +67,17 @@ impl World {
                 Level::Sensitive => false,
             },
             "DeleteObject" => own,
+            "DeclareSchema" | "LoadTable" => own && level == Level::Sensitive,
+            "ReadSchema" => {
+                let member = self.caller.is_some() && level == Level::Sensitive && published;
+                own || self.is(Role::Auditor) || (member && self.metadata_is_open())
+            }
+            "AskDataset" => {
+                self.is(Role::Researcher)
+                    && level == Level::Sensitive
+                    && self.metadata_is_open()
+                    && self.lent_for(GrantAction::Ask)
+            }
             unknown => panic!("{unknown}"),
         }
     }
@@ -88,8 +103,11 @@ impl World {
     }
 
     fn borrows(&self, action: GrantAction) -> bool {
-        self.is(Role::Vendor)
-            && self.dataset.state == DatasetState::Published
+        self.is(Role::Vendor) && self.lent_for(action)
+    }
+
+    fn lent_for(&self, action: GrantAction) -> bool {
+        self.dataset.state == DatasetState::Published
             && self.grants.iter().any(|(grant, agreement)| self.lends(grant, agreement.as_ref(), action))
     }
 

@@ -51,7 +51,7 @@ fn world(
         (principal, fixture::organisation("volt-sas", false), fixture::at(EPOCH + 500))
     });
     let holder = if lent { "volt-sas" } else { "autre-sas" };
-    let actions = [GrantAction::Fetch, GrantAction::Store];
+    let actions = [GrantAction::Fetch, GrantAction::Store, GrantAction::Ask];
     let mut other = fixture::principal("martin", "metropole", Role::Vendor);
     other.state = PrincipalState::Waiting;
     World {

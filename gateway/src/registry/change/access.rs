@@ -3,14 +3,14 @@
 use jiff::{ToSpan as _, tz::TimeZone};
 use octroi_proto::{
     AccessRequest, AgreementId, Dataset, DatasetState, GrantAction, GrantId, Instant, Level, Purpose, Reason,
-    RequestId, RequestState, Role, Violations,
+    RequestId, RequestState, Role, Violations, Visibility,
     wire::v1::{self, entry::Record},
 };
 
 use super::{Change, ChangeError, Subject, UnfitAgreement, View, actor, current, own};
 use crate::authorise::{self as action, Permit};
 
-/// Asks for access to a quasi-sensitive dataset.
+/// Asks for access: a vendor to a quasi-sensitive dataset, a researcher to a sensitive one.
 #[derive(Debug, Clone)]
 pub struct RequestAccess {
     /// What for; one of the dataset's purposes.
@@ -50,11 +50,21 @@ impl Change for RequestAccess {
         now: Instant,
     ) -> Result<(Record, AccessRequest), ChangeError> {
         let actor = actor(permit, view)?;
-        if actor.role != Role::Vendor {
-            return Err(ChangeError::NotLent);
-        }
         let dataset = current(&permit.target().description.id, view)?;
-        lendable(&dataset)?;
+        let borrower = match actor.role {
+            Role::Vendor => Level::QuasiSensitive,
+            Role::Researcher => Level::Sensitive,
+            Role::Steward | Role::Reviewer | Role::Operator | Role::Auditor | Role::Harvester | Role::Device => {
+                return Err(ChangeError::NotLent);
+            }
+        };
+        if borrower != dataset.description.level {
+            return Err(ChangeError::LevelUnfit { level: dataset.description.level });
+        }
+        lendable(&dataset, &self.actions)?;
+        if dataset.description.visibility == Visibility::Hidden {
+            return Err(ChangeError::Absent(Subject::Dataset));
+        }
         if !dataset.description.purposes.contains(&self.purpose) {
             return Err(Violations::one("purpose", "must be one of the dataset's purposes").into());
         }
@@ -90,7 +100,7 @@ impl Change for Grant {
     ) -> Result<(Record, octroi_proto::Grant), ChangeError> {
         let request = waiting(&permit.target().request.id, view)?;
         let (dataset, actor) = own(&request.dataset, permit, view)?;
-        lendable(&dataset)?;
+        lendable(&dataset, &request.actions)?;
         if !dataset.description.purposes.contains(&request.purpose) {
             return Err(Violations::one("purpose", "is no longer one of the dataset's purposes").into());
         }
@@ -196,11 +206,17 @@ impl Change for RevokeGrant {
     }
 }
 
-/// Only what is published and quasi-sensitive is lent.
-fn lendable(dataset: &Dataset) -> Result<(), ChangeError> {
+/// Only what is published is lent: quasi-sensitive data to be fetched and stored, sensitive data to be asked and for
+/// nothing else.
+fn lendable(dataset: &Dataset, actions: &[GrantAction]) -> Result<(), ChangeError> {
+    let asks = |action: &GrantAction| *action == GrantAction::Ask;
     match dataset.description.level {
-        Level::QuasiSensitive => {}
-        level @ (Level::Public | Level::Sensitive) => return Err(ChangeError::LevelUnfit { level }),
+        level @ Level::Public => return Err(ChangeError::LevelUnfit { level }),
+        Level::QuasiSensitive if actions.iter().any(asks) => {
+            return Err(Violations::one("actions", "must be `fetch` or `store`: the dataset is not sensitive").into());
+        }
+        level @ Level::Sensitive if !actions.iter().all(asks) => return Err(ChangeError::LevelUnfit { level }),
+        Level::QuasiSensitive | Level::Sensitive => {}
     }
     match dataset.state {
         DatasetState::Published => Ok(()),

@@ -1,3 +1,5 @@
+mod tables;
+
 use super::{super::tests::*, *};
 use crate::{
     authorise::{Asked, Gateway, Granted, Lent},

@@ -1,6 +1,6 @@
 //! A researcher asks.
 
-use octroi_tests::{City, Declared, python, rows};
+use octroi_tests::{Declared, python, rows};
 use serde_json::{Value, json};
 
 use super::{meters, metered};

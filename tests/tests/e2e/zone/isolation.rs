@@ -66,7 +66,7 @@ fn three_hundred_questions_leave_nothing_behind() {
     let lines: String = (0..10).map(|_| format!("{}\n", serde_json::json!({ "sql": COUNT }))).collect();
     let file = city.file("batch.jsonl", lines);
     let words = ["--dataset", "energie", "--purpose", "research", "--json", "--batch", file.to_str().unwrap()];
-    let mut run = |city: &City, times: usize| {
+    let run = |city: &City, times: usize| {
         for _ in 0..times {
             let answers = city.query("lena", &words).expect().json_lines();
             assert!(answers.iter().all(|answer| answer["verdict"] == "released"), "{answers:?}");

@@ -1,0 +1,234 @@
+//! `octroi query`.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+};
+
+use octroi_proto::wire::v1::{self, answer_value::Value};
+use serde::Deserialize;
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use super::{CommandError, Connection, Output};
+use crate::zone::{AnswerObject, ReceiptFile};
+
+/// What to ask.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  octroi query --dataset mobility-trips --purpose 'mode shares' \\
+    \"SELECT mode, COUNT(*) AS trips FROM trips GROUP BY mode\"
+  octroi query --dataset mobility-trips --dataset households --purpose 'mode shares' --json --receipt receipt.json \\
+    \"SELECT h.commune, COUNT(*) FROM trips t JOIN households.households h ON t.household = h.household GROUP BY 1\"
+  octroi query --dataset mobility-trips --purpose 'mode shares' --batch questions.jsonl
+    one object a line: {\"sql\": \"SELECT ...\"}, with \"purpose\" where it differs
+  octroi verify receipt.json --checkpoint checkpoint --sql question.sql
+
+An answer leaves at a release tick: it takes a few seconds, whatever it is.")]
+pub(crate) struct Args {
+    /// Which dataset; repeat it to join several. Bare table names are of the first
+    #[arg(long = "dataset", value_name = "ID", required = true)]
+    datasets: Vec<String>,
+    /// What the answer is for: a purpose that was granted
+    #[arg(long, value_name = "TEXT", required_unless_present = "batch")]
+    purpose: Option<String>,
+    /// Where it runs: `vm`, or `process` where the dataset allows it
+    #[arg(long, value_name = "NAME", default_value = "vm")]
+    backend: String,
+    /// Write the receipt to this file, for `octroi verify`
+    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
+    receipt: Option<PathBuf>,
+    /// Ask every line of this file, in order, over one connection; one JSON object comes back for each
+    #[arg(long, value_name = "FILE", conflicts_with = "sql")]
+    batch: Option<PathBuf>,
+    /// One SELECT
+    #[arg(required_unless_present = "batch")]
+    sql: Option<String>,
+}
+
+pub(crate) async fn run(args: Args, connection: &Connection, output: Output) -> Result<(), CommandError> {
+    match (&args.batch, &args.sql) {
+        (Some(file), _) => batch(&args, file, connection).await,
+        (None, Some(sql)) => one(&args, sql.clone(), connection, output).await,
+        (None, None) => Err(CommandError::Usage("give a question, or `--batch FILE`".to_owned())),
+    }
+}
+
+impl Args {
+    fn request(&self, sql: String, purpose: Option<String>) -> v1::AskRequest {
+        let purpose = purpose.or_else(|| self.purpose.clone()).unwrap_or_default();
+        v1::AskRequest { datasets: self.datasets.clone(), purpose, sql, backend: self.backend.clone() }
+    }
+}
+
+async fn one(args: &Args, sql: String, connection: &Connection, output: Output) -> Result<(), CommandError> {
+    let answer = match connection.queries().ask(args.request(sql, None)).await {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => {
+            let error = CommandError::from(status);
+            if let (true, CommandError::Refused(status)) = (output.json, &error) {
+                print(&refused(status))?;
+            }
+            return Err(error);
+        }
+    };
+    if let Some(path) = &args.receipt {
+        write_receipt(path, &answer)?;
+    }
+    if output.json {
+        return print(&AnswerObject::from(&answer));
+    }
+    show(&answer, args.receipt.as_deref(), output);
+    Ok(())
+}
+
+/// A line of a batch.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    sql: String,
+    purpose: Option<String>,
+}
+
+/// Asks line by line. What is wrong with a line, or with its answer, is that line's object.
+async fn batch(args: &Args, path: &Path, connection: &Connection) -> Result<(), CommandError> {
+    let unreadable = |source| CommandError::File { doing: "read", path: path.to_owned(), source };
+    let lines = BufReader::new(fs::File::open(path).map_err(unreadable)?).lines();
+    let mut queries = connection.queries();
+    for line in lines {
+        let line = line.map_err(unreadable)?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let Ok(Line { sql, purpose }) = serde_json::from_str(&line) else {
+            print(&AnswerObject::refused(
+                "line",
+                "must be {\"sql\": \"SELECT ..\"}, with \"purpose\" where it differs",
+            ))?;
+            continue;
+        };
+        match queries.ask(args.request(sql, purpose)).await {
+            Ok(answer) => print(&AnswerObject::from(&answer.into_inner()))?,
+            Err(status) => print(&refused(&status))?,
+        }
+    }
+    Ok(())
+}
+
+fn print(object: &AnswerObject) -> Result<(), CommandError> {
+    super::output::line(&object.to_json().map_err(|_| CommandError::Nonsense)?);
+    Ok(())
+}
+
+fn write_receipt(path: &Path, answer: &v1::Answer) -> Result<(), CommandError> {
+    let Some(receipt) = &answer.receipt else { return Ok(()) };
+    let text = ReceiptFile::new(receipt).and_then(|file| file.to_json().ok()).ok_or(CommandError::Nonsense)?;
+    fs::write(path, text).map_err(|source| CommandError::File { doing: "write", path: path.to_owned(), source })
+}
+
+/// What the gateway said no with, in its words: a rejected question by its own code, all else by gRPC's.
+fn refused(status: &Status) -> AnswerObject {
+    let reason = status.get_details_error_info().map(|info| info.reason).filter(|reason| !reason.is_empty());
+    let violations = status.get_details_bad_request().map(|it| it.field_violations).unwrap_or_default();
+    let text = if violations.is_empty() {
+        status.message().to_owned()
+    } else {
+        let each = violations.iter().map(|it| format!("`{}`: {}", it.field, it.description));
+        each.collect::<Vec<_>>().join("; ")
+    };
+    AnswerObject::refused(reason.unwrap_or_else(|| word(status.code())), text)
+}
+
+/// `PermissionDenied` is `permission_denied`.
+fn word(code: Code) -> String {
+    let mut word = String::new();
+    for letter in format!("{code:?}").chars() {
+        if letter.is_ascii_uppercase() && !word.is_empty() {
+            word.push('_');
+        }
+        word.push(letter.to_ascii_lowercase());
+    }
+    word
+}
+
+/// For eyes.
+fn show(answer: &v1::Answer, receipt: Option<&Path>, output: Output) {
+    if let Some(refusal) = &answer.refusal {
+        return output.say(format!("refused ({}): {}", refusal.code, refusal.text));
+    }
+    let table = answer.table.clone().unwrap_or_default();
+    let header: Vec<_> = table.columns.iter().map(|column| column.name.as_str()).collect();
+    output.rows(&header, table.rows.iter().map(words));
+    let without = &table.keys_without_value;
+    if !without.is_empty() {
+        let keys: Vec<_> = without.iter().map(|key| words(key).join(", ")).collect();
+        output.say(format!("no value for: {}", keys.join("; ")));
+    }
+    let rounded = table.columns.iter().filter(|column| column.rounding != "none");
+    let rounded: Vec<_> = rounded.map(|column| format!("{} ({})", column.name, column.rounding)).collect();
+    if !rounded.is_empty() {
+        output.say(format!("rounded: {}", rounded.join(", ")));
+    }
+    output.say(match receipt {
+        Some(path) => format!("receipt: {}", path.display()),
+        None => "receipt: not kept; `--receipt FILE` keeps it".to_owned(),
+    });
+}
+
+fn words(row: &v1::AnswerRow) -> Vec<String> {
+    let word = |value: &v1::AnswerValue| match &value.value {
+        None => String::new(),
+        Some(Value::Boolean(it)) => it.to_string(),
+        Some(Value::Integer(it)) => it.to_string(),
+        Some(Value::Float(it)) => it.to_string(),
+        // A key's text is data: it moves no cursor.
+        Some(Value::String(it)) => it.chars().map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect(),
+    };
+    row.values.iter().map(word).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::Refusal;
+
+    #[test]
+    fn refusals_say_their_code_and_text() {
+        let object = |refusal: Refusal| refused(&refusal.into()).to_json().unwrap();
+        let forbidden = object(Refusal::Forbidden);
+        assert!(
+            forbidden.starts_with(r#"{"verdict":"refused","refusal":{"code":"permission_denied","text":"the policy"#)
+        );
+        let invalid = object(Refusal::field("purpose", "must be a line"));
+        assert!(invalid.contains(r#""code":"invalid_argument","text":"`purpose`: must be a line""#), "{invalid}");
+        assert_eq!(word(Code::ResourceExhausted), "resource_exhausted");
+    }
+
+    #[test]
+    fn a_question_or_a_batch_of_them_is_asked() {
+        use crate::command::Cli;
+        use clap::{CommandFactory as _, Parser as _};
+        Cli::command().debug_assert();
+        let parses = |words: &str| Cli::try_parse_from(words.split_whitespace()).is_ok();
+        assert!(parses("octroi query --dataset trips --dataset homes --purpose health --json SELECT"));
+        assert!(parses("octroi query --dataset trips --batch questions.jsonl"));
+        for bad in [
+            "octroi query --dataset trips SELECT",
+            "octroi query --purpose health SELECT",
+            "octroi query --dataset trips --purpose health",
+            "octroi query --dataset trips --purpose health --batch questions.jsonl SELECT",
+            "octroi query --dataset trips --batch questions.jsonl --receipt receipt.json",
+        ] {
+            assert!(!parses(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_batch_line_is_a_question_and_nothing_else() {
+        let parse = |text: &str| serde_json::from_str::<Line>(text).is_ok();
+        assert!(parse(r#"{"sql": "SELECT 1"}"#) && parse(r#"{"sql": "SELECT 1", "purpose": "health"}"#));
+        assert!(!parse(r#"{"query": "SELECT 1"}"#) && !parse("SELECT 1"));
+    }
+}

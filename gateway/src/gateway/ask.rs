@@ -1,0 +1,131 @@
+//! Asking: a permit for each dataset, then the zone; and the register, the gate and the key process as the zone sees
+//! them.
+
+use octroi_proto::{
+    DatasetId, Grant, Purpose,
+    wire::{
+        v1::{self, EvidenceProof, entry::Record},
+        zone::SealedKeys,
+    },
+};
+
+use super::{GatedRegister, Gateway};
+use crate::{
+    answer::{Chain, Refusal},
+    authenticate::Caller,
+    authorise::{AskDataset, Decided, DeniedKind, Permit},
+    keys::{Client, ColumnKeys, client::ZoneKeyError},
+    listen::Patience,
+    settings,
+    zone::{self, Ask, AskError, Holding, NoKeys, Outcome, Unavailable},
+};
+
+impl Gateway {
+    /// Asks what a caller asks. Its answer, whichever it is, is at a release tick; a refusal is at once.
+    ///
+    /// # Errors
+    /// [`Refusal`], for what data cannot influence.
+    pub async fn ask(
+        &self,
+        caller: &Caller,
+        request: v1::AskRequest,
+        patience: Option<Patience>,
+    ) -> Result<Outcome, Refusal> {
+        let datasets = zone::datasets(&request.datasets)?;
+        let permits = datasets.iter().map(|dataset| self.permit::<AskDataset>(caller, dataset));
+        let permits: Vec<_> = permits.collect::<Result<_, _>>()?;
+        let most = self.settings.zone.max_sql.as_usize();
+        let ask = Ask::new(&request.purpose, request.sql, &request.backend, most)?;
+        if let Some(patience) = patience {
+            patience.extend(self.zone.patience());
+        }
+        let decided = permits.first().map(|permit| permit.decided().clone());
+        let error = match Box::pin(self.zone.ask(permits, ask)).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(error) => error,
+        };
+        let dataset = match &error {
+            AskError::Purpose { dataset } | AskError::Isolation { dataset } => Some(dataset.to_string()),
+            AskError::NoTables { .. }
+            | AskError::Rejected(_)
+            | AskError::Busy
+            | AskError::NoBackend(_)
+            | AskError::NoZone(_)
+            | AskError::Pack(_)
+            | AskError::Unavailable(_) => None,
+        };
+        match (decided, dataset) {
+            (Some(decided), Some(dataset)) => Err(self.recorded(caller, &decided, dataset, error.into())),
+            _ => Err(error.into()),
+        }
+    }
+}
+
+impl From<&settings::Zone> for zone::Limits {
+    fn from(settings: &settings::Zone) -> Self {
+        Self {
+            release_tick: settings.release_tick_milliseconds.get(),
+            wall: settings.query_seconds.get(),
+            memory_bytes: settings.memory_bytes.get(),
+            scratch_bytes: settings.scratch_bytes.get(),
+            result_rows: settings.result_rows.get(),
+            result_bytes: settings.result_bytes.get(),
+            least_subjects: settings.least_subjects.as_u32(),
+            questions: settings.questions.as_usize(),
+        }
+    }
+}
+
+fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> Unavailable {
+    Unavailable(error.into())
+}
+
+impl zone::Register for GatedRegister {
+    fn holding(&self, dataset: &DatasetId) -> Result<Option<Holding>, Unavailable> {
+        let Some(schema) = self.registry.schema(dataset).map_err(unavailable)? else { return Ok(None) };
+        let tables = self.registry.tables(dataset).map_err(unavailable)?;
+        Ok(Some(Holding { schema, tables }))
+    }
+
+    fn grant(&self, permit: &mut Permit<AskDataset>, purpose: &Purpose) -> Result<Option<Grant>, Unavailable> {
+        // What cannot be written down cannot be revoked either: without evidence nothing is answered.
+        if self.registry.failed() {
+            return Err(Unavailable("the evidence failed".into()));
+        }
+        match self.gate.grant_for(permit, purpose) {
+            Ok(grant) => Ok(grant),
+            Err(denied) if denied.kind == DeniedKind::Unavailable => Err(unavailable(denied)),
+            Err(_ended) => Ok(None),
+        }
+    }
+
+    async fn record(&self, decided: &Decided, record: Record) -> Result<(), Unavailable> {
+        self.registry.record(decided, record).await.map(|_| ()).map_err(unavailable)
+    }
+
+    async fn prove(&self, decided: &Decided, record: Record) -> Result<EvidenceProof, Unavailable> {
+        self.registry.prove(decided, record).await.map_err(unavailable)
+    }
+
+    fn note(&self, decided: &Decided, record: Record) {
+        if let Err(error) = self.registry.note(decided, record) {
+            tracing::error!(%error, "evidence of a question was not recorded");
+        }
+    }
+}
+
+impl zone::Keys for Client {
+    async fn seal(&self, request: ColumnKeys) -> Result<SealedKeys, NoKeys> {
+        self.seal_column_keys(&request).await.map_err(|error| {
+            tracing::error!(cause = %Chain(&error), "no keys for a question");
+            match error {
+                ZoneKeyError::Denied(_)
+                | ZoneKeyError::Exists
+                | ZoneKeyError::Missing
+                | ZoneKeyError::Stanza
+                | ZoneKeyError::TooMany => NoKeys::Refused,
+                ZoneKeyError::Unavailable(_) => NoKeys::Unavailable,
+            }
+        })
+    }
+}

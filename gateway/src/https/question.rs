@@ -1,0 +1,54 @@
+//! `/v1/queries`: asking sensitive data over HTTPS.
+
+use axum::{
+    Extension, Router,
+    body::Bytes,
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use http::header;
+use octroi_proto::wire::v1;
+use serde::Deserialize;
+
+use crate::{
+    answer::{OrInternal as _, Refusal},
+    authenticate::Caller,
+    gateway::Gateway,
+    listen::Patience,
+    zone::{AnswerObject, padded_json},
+};
+
+pub(super) fn routes() -> Router<Gateway> {
+    Router::new().route("/v1/queries", post(ask))
+}
+
+/// What is asked: `{"datasets": ["mobility-trips"], "purpose": "..", "sql": ".."}`, and `"backend": "process"`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asking {
+    datasets: Vec<String>,
+    purpose: String,
+    sql: String,
+    #[serde(default)]
+    backend: String,
+}
+
+async fn ask(
+    State(gateway): State<Gateway>,
+    caller: Caller,
+    patience: Option<Extension<Patience>>,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let Asking { datasets, purpose, sql, backend } = serde_json::from_slice(&body).map_err(|_| {
+        Refusal::field(
+            "body",
+            "must be JSON such as {\"datasets\": [\"trips\"], \"purpose\": \"..\", \"sql\": \"SELECT ..\"}",
+        )
+    })?;
+    let request = v1::AskRequest { datasets, purpose, sql, backend };
+    let outcome = gateway.ask(&caller, request, patience.map(|Extension(patience)| patience)).await?;
+    let text = AnswerObject::from(&v1::Answer::from(outcome)).to_json().or_internal()?;
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, padded_json(text)).into_response())
+}

@@ -1,0 +1,113 @@
+//! Schemas: what tables a sensitive dataset has.
+
+use std::fmt;
+
+use octroi_proto::{
+    Column, ColumnName, Dataset, DatasetSchema, Instant, Isolation, Level, TableName, TableSchema, Violations,
+    wire::v1::entry::Record,
+};
+
+use super::{Change, ChangeError, View, own};
+use crate::authorise::{self as action, Permit};
+
+/// Declares the tables of a sensitive dataset. A table that has rows may get new nullable columns and more hidden ones.
+#[derive(Debug, Clone)]
+pub struct DeclareSchema {
+    /// The schema, of the permit's dataset; its revision is the register's to give.
+    pub schema: DatasetSchema,
+}
+
+/// What cannot change of a table that has rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fixed {
+    /// That it is there.
+    Existence,
+    /// Whom its rows are about: questions were audited by it.
+    Subjects,
+    /// That a column is there, its type, whether it may be missing, its domain; and what is hidden stays hidden.
+    Column(ColumnName),
+    /// A new column that old rows lack must be nullable.
+    NewColumn(ColumnName),
+    /// That questions run in a virtual machine alone: the keys of what is there say so.
+    Isolation,
+}
+
+impl Change for DeclareSchema {
+    type Action = action::DeclareSchema;
+    type Outcome = DatasetSchema;
+
+    fn decide(
+        &self,
+        permit: &Permit<Self::Action>,
+        view: &View<'_>,
+        _: Instant,
+    ) -> Result<(Record, DatasetSchema), ChangeError> {
+        let (dataset, _) = own(&permit.target().description.id, permit, view)?;
+        asked_only(&dataset)?;
+        let id = &dataset.description.id;
+        if self.schema.dataset != *id {
+            return Err(Violations::one("dataset", "must be the dataset that the call names").into());
+        }
+        let standing = view.schema(id)?;
+        if let Some(standing) = &standing {
+            let filled = view.tables(id)?;
+            for version in &filled {
+                keeps(standing, &self.schema, &version.table).map_err(|part| fixed(&version.table, part))?;
+            }
+        }
+        let revision = standing.map_or(1, |standing| standing.revision + 1);
+        let schema = self.schema.clone().revised(revision);
+        Ok((Record::Schema((&schema).into()), schema))
+    }
+}
+
+/// Only what never leaves lies in tables.
+pub(super) fn asked_only(dataset: &Dataset) -> Result<(), ChangeError> {
+    match dataset.description.level {
+        Level::Sensitive => Ok(()),
+        level @ (Level::Public | Level::QuasiSensitive) => Err(ChangeError::LevelUnfit { level }),
+    }
+}
+
+/// Whether a table that has rows is the same to those who asked of it, and its files are still what they were.
+fn keeps(standing: &DatasetSchema, next: &DatasetSchema, name: &TableName) -> Result<(), Fixed> {
+    // A table with rows was declared; were it not, nothing could be said of its rows.
+    let (Some(old), Some(new)) = (standing.table(name), next.table(name)) else { return Err(Fixed::Existence) };
+    if (standing.isolation, next.isolation) == (Isolation::Vm, Isolation::Process) {
+        return Err(Fixed::Isolation);
+    }
+    if old.subjects() != new.subjects() {
+        return Err(Fixed::Subjects);
+    }
+    let changed = old.columns().iter().find(|column| !stays(column, new));
+    if let Some(column) = changed {
+        return Err(Fixed::Column(column.name.clone()));
+    }
+    match new.columns().iter().find(|column| old.column(&column.name).is_none() && !column.nullable) {
+        Some(column) => Err(Fixed::NewColumn(column.name.clone())),
+        None => Ok(()),
+    }
+}
+
+fn stays(old: &Column, table: &TableSchema) -> bool {
+    table.column(&old.name).is_some_and(|new| {
+        let unhidden = old.hidden && !new.hidden;
+        !unhidden && *new == Column { hidden: new.hidden, ..old.clone() }
+    })
+}
+
+fn fixed(table: &TableName, part: Fixed) -> ChangeError {
+    ChangeError::TableFixed { table: table.clone(), part }
+}
+
+impl fmt::Display for Fixed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Existence => f.write_str("it must stay"),
+            Self::Subjects => f.write_str("its `subjects` must stay"),
+            Self::Column(name) => write!(f, "its column `{name}` must stay as it is, but may become hidden"),
+            Self::NewColumn(name) => write!(f, "its new column `{name}` must be `nullable`"),
+            Self::Isolation => f.write_str("`isolation` must stay `vm`"),
+        }
+    }
+}

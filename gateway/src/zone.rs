@@ -1,0 +1,318 @@
+//! The zone: sensitive data is asked and never taken. Each question runs in a zone of its own, which nobody used
+//! before and nobody will again; what leaves is a checked aggregate with its receipt, or one constant refusal.
+//!
+//! ```text
+//! Permit<AskDataset> per dataset + Ask -> Subject   what is asked about, as it stands
+//!   -> Pack        the files of it as one read-only disk, ciphertext
+//!   -> lease       a zone, and what its host signed of it
+//!   -> Admitted    the entry is durable: only now does the question go in
+//!   -> Planning    Rejected at once, or the zone names the columns it needs
+//!   -> Keyed       the key process sealed their keys to that launch
+//!   -> Verdict     -> release tick: permits again, entry durable and proven -> Released<AnswerTable> | refused
+//! ```
+//!
+//! It trusts the register, the permits and the key process. It believes a zone nothing but that an answer is of the
+//! shape it claims to have: what the zone says is bounded and typed here before anything is done with it. Once keys
+//! were given, whatever ends a question without an answer looks the same from outside: [`Outcome::Refused`], at a
+//! tick. What it does not give: that an answer is harmless, which the zone's own release check decides.
+//!
+//! How rows come in is [`load`]'s.
+
+mod admit;
+mod ask;
+mod borders;
+mod json;
+pub mod load;
+mod pack;
+mod pad;
+mod receipt;
+mod release;
+mod run;
+mod subject;
+#[cfg(test)]
+mod tests;
+mod tick;
+mod verdict;
+
+use std::{sync::Arc, time::Duration};
+
+use octroi_attest::WorkId;
+use octroi_host::lease::{self, Backend, Descriptors, Lease, LeaseError, Leased};
+use octroi_proto::{
+    Instant,
+    wire::{v1, zone as wire},
+};
+use tokio::{sync::Semaphore, time};
+
+use admit::{Admitted, Admitting};
+use receipt::Ground;
+use run::{Planned, Planning};
+use subject::Subject;
+use verdict::{Cause, Verdict};
+
+pub use ask::{Ask, MOST_DATASETS, datasets};
+pub use borders::{Holding, Keys, NoKeys, Register, Unavailable};
+pub use json::{AnswerObject, InvalidAnswer, parse_answer};
+pub use pack::{NoFolder, PackError, Packs};
+pub use pad::{padded, padded_json};
+pub use receipt::{ReceiptError, ReceiptFile, VerifiedReceipt, verify};
+pub use release::{Outcome, Released};
+pub use run::Rejection;
+pub use tick::Ticks;
+
+use crate::{
+    authorise::{AskDataset, Permit},
+    clock::SharedClock,
+    keys::ColumnKeys,
+};
+
+/// What one question may use, and how answers leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Answers leave at multiples of this.
+    pub release_tick: Duration,
+    /// From the zone's lease to its verdict.
+    pub wall: Duration,
+    /// Memory for the engine's operators, bytes.
+    pub memory_bytes: u64,
+    /// Encrypted scratch to spill to, bytes.
+    pub scratch_bytes: u64,
+    /// Rows of an answer.
+    pub result_rows: u64,
+    /// Bytes of an encoded answer.
+    pub result_bytes: u64,
+    /// Each released cell is about at least this many subjects.
+    pub least_subjects: u32,
+    /// Questions in this station at once, those that wait for a zone or a tick among them.
+    pub questions: usize,
+}
+
+/// Why a question is not answered, at once and plainly: nothing of it depends on data.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// No grant of the caller's is for this purpose.
+    #[error("no live grant to ask `{dataset}` is for this purpose: give the purpose as it was granted")]
+    Purpose {
+        /// The dataset.
+        dataset: octroi_proto::DatasetId,
+    },
+    /// The dataset has no tables.
+    #[error("`{dataset}` has no tables yet: its steward declares them")]
+    NoTables {
+        /// The dataset.
+        dataset: octroi_proto::DatasetId,
+    },
+    /// The dataset demands more isolation than was asked for.
+    #[error("`{dataset}` may only be asked in a virtual machine: ask with the backend `vm`")]
+    Isolation {
+        /// The dataset.
+        dataset: octroi_proto::DatasetId,
+    },
+    /// The question itself is not allowed.
+    #[error("{}", .0.text())]
+    Rejected(Rejection),
+    /// As many questions wait as may.
+    #[error("too many questions wait already: try again in a moment")]
+    Busy,
+    /// There is no such backend here.
+    #[error("this gateway has no zones of the backend `{}`: ask with another", .0)]
+    NoBackend(Backend),
+    /// No zone could be had.
+    #[error("no zone could be had")]
+    NoZone(#[source] LeaseError),
+    /// The tables' files could not be packed.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// The register could not be read or the evidence not written.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// The station; clones share everything.
+#[derive(Debug)]
+pub struct Zone<R, K>(Arc<Inner<R, K>>);
+
+impl<R, K> Clone for Zone<R, K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// What the station stands on.
+#[derive(Debug)]
+pub struct Borders<R, K> {
+    /// The register and the gate before it.
+    pub register: R,
+    /// Where zones are leased.
+    pub host: lease::Client,
+    /// The key process.
+    pub keys: K,
+    /// Disks of table files.
+    pub packs: Packs,
+}
+
+#[derive(Debug)]
+struct Inner<R, K> {
+    register: R,
+    host: lease::Client,
+    keys: K,
+    packs: Packs,
+    clock: SharedClock,
+    limits: Limits,
+    ticks: Ticks,
+    seats: Semaphore,
+    /// SHA-256 of the configuration and the policies in force.
+    configuration: [u8; 32],
+}
+
+impl<R: Register, K: Keys> Zone<R, K> {
+    /// The station over these borders. `configuration` is the SHA-256 of the configuration and the policies in force.
+    pub fn new(borders: Borders<R, K>, limits: Limits, configuration: [u8; 32], clock: SharedClock) -> Self {
+        let Borders { register, host, keys, packs } = borders;
+        let ticks = Ticks::every(limits.release_tick);
+        let seats = Semaphore::new(limits.questions);
+        Self(Arc::new(Inner { register, host, keys, packs, clock, limits, ticks, seats, configuration }))
+    }
+
+    /// The longest that an answer may take to leave: the zone's wall time and a tick, with time for what surrounds them.
+    pub fn patience(&self) -> Duration {
+        self.0.limits.wall + self.0.limits.release_tick + SURROUNDINGS
+    }
+
+    /// Asks. When the future is dropped, the zone ends with it.
+    ///
+    /// # Errors
+    /// [`AskError`] at once, for what data cannot influence; all else that keeps an answer back is an [`Outcome`].
+    pub async fn ask(&self, permits: Vec<Permit<AskDataset>>, ask: Ask) -> Result<Outcome, AskError> {
+        let this = &*self.0;
+        let _seat = this.seats.try_acquire().map_err(|_| AskError::Busy)?;
+        let admitting = Admitting::new(&this.register, permits, ask)?;
+        let disk = this.packs.pack(admitting.subject()).await.inspect_err(|error| admitting.damaged(error))?;
+        let lease = this.lease(&admitting)?;
+        let descriptors = Descriptors { data: disk, output: None };
+        let leased = time::timeout(QUEUED, this.host.lease(&lease, descriptors)).await.map_err(|_| AskError::Busy)?;
+        let Leased { launch, frames } = leased.map_err(|error| no_lease(error, lease.backend))?;
+        let deadline = time::Instant::now() + this.limits.wall;
+        let mut admitted = admitting.admit(launch).await?;
+        let verdict = time::timeout_at(deadline, self.run(frames, &mut admitted)).await;
+        let verdict = match verdict.unwrap_or(Ok(Verdict::Withheld(Cause::Timeout))) {
+            Ok(verdict) => verdict,
+            Err(rejection) => {
+                admitted.rejected();
+                return Err(AskError::Rejected(rejection));
+            }
+        };
+        this.ticks.next().await;
+        let ground = Ground { least_subjects: this.limits.least_subjects, configuration: this.configuration };
+        release::release(admitted, verdict, ground).await
+    }
+
+    /// The question in its zone, from its arrival to the verdict. The zone is gone when this returns.
+    async fn run(&self, frames: lease::Frames, admitted: &mut Admitted<R>) -> Result<Verdict, Rejection> {
+        let this = &*self.0;
+        let question = question(admitted, &this.limits);
+        let Ok(planning) = Planning::begin(frames, question).await else { return Ok(run::lost()) };
+        let wants = match planning.planned(admitted.subject(), &this.limits).await {
+            Planned::Rejected(rejection) => return Err(rejection),
+            Planned::Ended(verdict) => return Ok(verdict),
+            Planned::Wants(wants) => wants,
+        };
+        // What was granted may have ended while the zone planned.
+        if admitted.renew().is_err() {
+            return Ok(Verdict::Withheld(Cause::PermitEnded));
+        }
+        let request = ColumnKeys {
+            query: WorkId::from(*admitted.query_id()),
+            launch: admitted.launch().clone(),
+            files: wants.files().to_vec(),
+            expires: this.clock.now().saturating_add(this.limits.wall).unwrap_or(Instant::MAX),
+        };
+        let keyed = match this.keys.seal(request).await {
+            Ok(sealed) => wants.unlock(sealed).await,
+            Err(error) => return Ok(Verdict::Withheld(Cause::of_keys(&error))),
+        };
+        match keyed {
+            Ok(keyed) => Ok(keyed.verdict(&this.limits).await),
+            Err(_) => Ok(run::lost()),
+        }
+    }
+}
+
+impl<R: Register, K> Inner<R, K> {
+    fn lease(&self, admitting: &Admitting<R>) -> Result<Lease, Unavailable> {
+        Ok(Lease {
+            organisation: admitting.organisation()?,
+            backend: admitting.backend(),
+            scratch_bytes: self.limits.scratch_bytes,
+            output_bytes: 0,
+            wall: self.limits.wall + HOST_GRACE,
+        })
+    }
+}
+
+fn no_lease(error: LeaseError, backend: Backend) -> AskError {
+    match error {
+        LeaseError::QueueFull => AskError::Busy,
+        LeaseError::NoBackend => AskError::NoBackend(backend),
+        error @ (LeaseError::Unreachable { .. }
+        | LeaseError::Unavailable
+        | LeaseError::Malformed
+        | LeaseError::Closed
+        | LeaseError::Nonsense
+        | LeaseError::Frame(_)) => AskError::NoZone(error),
+    }
+}
+
+fn question<R: Register>(admitted: &Admitted<R>, limits: &Limits) -> wire::Question {
+    wire::Question {
+        query_id: admitted.query_id().to_vec(),
+        launch_id: admitted.launch_id(),
+        sql: admitted.ask().sql().to_owned(),
+        tables: admitted.subject().to_zone(),
+        limits: Some(wire::Limits {
+            memory_bytes: limits.memory_bytes,
+            scratch_bytes: limits.scratch_bytes,
+            result_rows: limits.result_rows,
+            result_bytes: limits.result_bytes,
+            wall_milliseconds: milliseconds(limits.wall),
+        }),
+        least_subjects: limits.least_subjects,
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// An answer's message of the contract, before it is padded.
+impl From<Outcome> for v1::Answer {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Released(released) => {
+                let (table, receipt) = released.into_parts();
+                Self {
+                    verdict: v1::Verdict::Released.into(),
+                    table: Some(table),
+                    receipt: Some(receipt),
+                    ..Self::default()
+                }
+            }
+            Outcome::Refused => Self {
+                verdict: v1::Verdict::Refused.into(),
+                refusal: Some(v1::QueryRefusal { code: "not_released".to_owned(), text: NOT_RELEASED.to_owned() }),
+                ..Self::default()
+            },
+        }
+    }
+}
+
+/// The one refusal for whatever could depend on data.
+const NOT_RELEASED: &str =
+    "no answer is released: ask for larger groups or less of the data, and see the release policy of the dataset";
+
+/// The host kills a zone a little later than this station gives up, so that the verdict is always this station's.
+const HOST_GRACE: Duration = Duration::from_secs(5);
+/// How long a question waits for a zone before its asker is told to come back.
+const QUEUED: Duration = Duration::from_secs(120);
+/// The queue for a zone, and twice as much for packing and the evidence.
+const SURROUNDINGS: Duration = Duration::from_secs(3 * 120);

@@ -1,0 +1,181 @@
+//! What a question is about: the tables that its words can mean, as declared and as they stand.
+
+use std::collections::BTreeMap;
+
+use octroi_proto::{DatasetId, FileId, StoredTableFile, TableSchema, wire::v1, wire::zone as wire};
+use prost::Message as _;
+use ring::digest;
+
+use super::Holding;
+
+/// The tables of a question. A table whose name is nowhere in the SQL cannot be meant by it, so its files stay away.
+#[derive(Debug, Clone)]
+pub(super) struct Subject {
+    tables: Vec<Table>,
+    policy: [u8; 32],
+}
+
+/// One table.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    pub(super) dataset: DatasetId,
+    pub(super) schema: TableSchema,
+    /// 0 before the first load.
+    pub(super) version: u64,
+    pub(super) files: Vec<Placed>,
+}
+
+/// A file and where it lies on the question's disk.
+#[derive(Debug, Clone)]
+pub(super) struct Placed {
+    pub(super) file: StoredTableFile,
+    pub(super) offset: u64,
+}
+
+/// The tables are too large for one disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the tables asked for are larger than one disk holds ({DISK} bytes): ask fewer at once")]
+pub struct TooLarge;
+
+impl Subject {
+    /// Of these datasets, in order, what the SQL can mean.
+    pub(super) fn new(holdings: Vec<(DatasetId, Holding)>, sql: &str) -> Result<Self, TooLarge> {
+        let words = sql.to_ascii_lowercase();
+        let policy = policy(&holdings);
+        let mut tables = Vec::new();
+        let mut offset = FIRST;
+        for (dataset, holding) in holdings {
+            let mut versions: BTreeMap<_, _> = holding.tables.into_iter().map(|it| (it.table.clone(), it)).collect();
+            for schema in holding.schema.tables() {
+                if !words.contains(schema.name().as_str()) {
+                    continue;
+                }
+                let (version, stored) = match versions.remove(schema.name()) {
+                    Some(stands) => (stands.version, stands.files),
+                    None => (0, Vec::new()),
+                };
+                let mut files = Vec::with_capacity(stored.len());
+                for file in stored {
+                    let length = file.length;
+                    files.push(Placed { file, offset });
+                    let end = offset.checked_add(length).and_then(|end| end.checked_next_multiple_of(ALIGNED));
+                    offset = end.filter(|end| *end <= DISK).ok_or(TooLarge)?;
+                }
+                tables.push(Table { dataset: dataset.clone(), schema: schema.clone(), version, files });
+            }
+        }
+        Ok(Self { tables, policy })
+    }
+
+    /// Every file with the dataset it is of, in the order of the disk.
+    pub(super) fn files(&self) -> impl Iterator<Item = (&Table, &Placed)> {
+        self.tables.iter().flat_map(|table| table.files.iter().map(move |file| (table, file)))
+    }
+
+    /// The table of a file, if the question is about it.
+    pub(super) fn table_of(&self, id: &FileId) -> Option<&Table> {
+        self.files().find(|(_, placed)| placed.file.id == *id).map(|(table, _)| table)
+    }
+
+    /// The tables as the zone is told of them.
+    pub(super) fn to_zone(&self) -> Vec<wire::Table> {
+        self.tables.iter().map(Table::to_zone).collect()
+    }
+
+    /// The tables as the evidence names them.
+    pub(super) fn queried(&self) -> Vec<v1::QueriedTable> {
+        self.tables.iter().map(Table::queried).collect()
+    }
+
+    /// SHA-256 over the schemas in force.
+    pub(super) fn policy(&self) -> [u8; 32] {
+        self.policy
+    }
+}
+
+impl Table {
+    fn to_zone(&self) -> wire::Table {
+        let file = |Placed { file, offset }: &Placed| wire::TableFile {
+            file_id: file.id.as_bytes().to_vec(),
+            aad_prefix: file.id.aad_prefix(&self.dataset, self.schema.name()),
+            disk_offset: *offset,
+            length: file.length,
+            footer_sha256: file.footer_sha256.to_vec(),
+            footer_length: file.footer_length,
+            rows: file.rows,
+        };
+        wire::Table {
+            dataset: self.dataset.to_string(),
+            schema: Some((&self.schema).into()),
+            version: self.version,
+            files: self.files.iter().map(file).collect(),
+        }
+    }
+
+    fn queried(&self) -> v1::QueriedTable {
+        let pins =
+            self.files.iter().map(|placed| v1::StoredTableFile::from(&placed.file).encode_length_delimited_to_vec());
+        v1::QueriedTable {
+            dataset: self.dataset.to_string(),
+            table: self.schema.name().to_string(),
+            version: self.version,
+            digest: sha256(pins).to_vec(),
+        }
+    }
+}
+
+fn policy(holdings: &[(DatasetId, Holding)]) -> [u8; 32] {
+    sha256(
+        holdings.iter().map(|(_, holding)| v1::DatasetSchema::from(&holding.schema).encode_length_delimited_to_vec()),
+    )
+}
+
+fn sha256(parts: impl Iterator<Item = Vec<u8>>) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    parts.for_each(|part| context.update(&part));
+    let mut sum = [0; 32];
+    sum.copy_from_slice(context.finish().as_ref());
+    sum
+}
+
+/// Files begin at multiples of this, the first one behind a header of the same size.
+const ALIGNED: u64 = 4096;
+const FIRST: u64 = ALIGNED;
+/// The size that every disk of a zone claims to have.
+pub(super) const DISK: u64 = 64 << 30;
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::world, *};
+
+    #[test]
+    fn files_are_laid_out_apart_and_only_of_tables_that_are_named() {
+        let (dataset, holding) =
+            (world::dataset_id(), world::holding(&[("trips", &[5, 4_096, 4_097]), ("homes", &[9])]));
+        let subject = Subject::new(vec![(dataset, holding)], "SELECT COUNT(*) FROM Trips").unwrap();
+        let offsets: Vec<_> = subject.files().map(|(_, placed)| placed.offset).collect();
+        assert_eq!(offsets, [4_096, 8_192, 12_288]);
+        assert_eq!(subject.queried().len(), 1);
+        assert_eq!(subject.to_zone()[0].files[2].disk_offset, 12_288);
+    }
+
+    #[test]
+    fn tables_larger_than_a_disk_are_refused() {
+        let holding = world::holding(&[("trips", &[DISK - 4_096, 1])]);
+        let refused = Subject::new(vec![(world::dataset_id(), holding)], "FROM trips").unwrap_err();
+        assert_eq!(refused, TooLarge);
+        let holding = world::holding(&[("trips", &[DISK - 4_096])]);
+        assert!(Subject::new(vec![(world::dataset_id(), holding)], "FROM trips").is_ok());
+    }
+
+    #[test]
+    fn digests_follow_the_files_and_the_schemas() {
+        let subject = |lengths: &[u64]| {
+            let holding = world::holding(&[("trips", lengths)]);
+            Subject::new(vec![(world::dataset_id(), holding)], "trips").unwrap()
+        };
+        assert_eq!(subject(&[5]).queried(), subject(&[5]).queried());
+        assert_ne!(subject(&[5]).queried()[0].digest, subject(&[6]).queried()[0].digest);
+        assert_eq!(subject(&[5]).policy(), subject(&[6]).policy());
+    }
+}

@@ -1,0 +1,317 @@
+//! How a question ends, from what its zone said: an answer of sound shape, or none. A zone that has seen data is
+//! hostile: its answer is bounded, typed, and made anew from what was understood.
+
+use octroi_proto::{
+    Instant,
+    wire::{
+        v1::{AnswerColumn, AnswerRow, AnswerTable, AnswerValue, answer_value::Value},
+        zone::{Answer, Withheld},
+    },
+};
+use prost::Message as _;
+
+use super::{Limits, NoKeys};
+
+/// How a question ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Verdict {
+    /// With an answer that may leave.
+    Answered(Sound),
+    /// Without; for the evidence alone.
+    Withheld(Cause),
+}
+
+/// An answer whose rows fit its columns and whose size fits the limits. Only this module makes one.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sound(AnswerTable);
+
+/// Why nothing leaves: for auditors and stewards, in the evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The zone says why, in a word of its list.
+    Zone(&'static str),
+    /// The zone gave a cause that is not of the list.
+    Unnamed,
+    /// Too slow.
+    Timeout,
+    /// The zone ended, or its channel broke.
+    ZoneLost,
+    /// The zone said what it should not have, or an answer that is none.
+    ZoneLied,
+    /// More rows than an answer may have.
+    TooManyRows,
+    /// More bytes than an answer may have.
+    TooLarge,
+    /// The key process refused the launch, a column or a file.
+    KeysRefused,
+    /// The key process failed.
+    KeysUnavailable,
+    /// What was granted had ended by the release.
+    PermitEnded,
+    /// The question was not allowed by itself; its asker was told why.
+    Rejected,
+    /// The asker went away.
+    Abandoned,
+}
+
+impl Cause {
+    /// The word for it in the evidence.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Zone(word) => word,
+            Self::Unnamed => "unnamed",
+            Self::Timeout => "timeout",
+            Self::ZoneLost => "zone_lost",
+            Self::ZoneLied => "zone_lied",
+            Self::TooManyRows => "too_many_rows",
+            Self::TooLarge => "too_large",
+            Self::KeysRefused => "keys_refused",
+            Self::KeysUnavailable => "keys_unavailable",
+            Self::PermitEnded => "permit_ended",
+            Self::Rejected => "rejected",
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    /// What a zone says of itself. A word that is not of the list says nothing: it could be made of data.
+    fn of_zone(word: &str) -> Self {
+        ZONES.iter().find(|known| **known == word).map_or(Self::Unnamed, |known| Self::Zone(known))
+    }
+}
+
+/// The causes that a zone may give.
+const ZONES: &[&str] = &[
+    "out_of_memory",
+    "out_of_time",
+    "damaged_file",
+    "engine_failed",
+    "too_many_rows",
+    "too_few_subjects",
+    "keys_refused",
+];
+
+impl Cause {
+    pub(super) fn of_keys(error: &NoKeys) -> Self {
+        match error {
+            NoKeys::Refused => Self::KeysRefused,
+            NoKeys::Unavailable => Self::KeysUnavailable,
+        }
+    }
+}
+
+impl Sound {
+    pub(super) fn into_table(self) -> AnswerTable {
+        self.0
+    }
+}
+
+/// The end that a zone's answer is.
+pub(super) fn answered(answer: Answer, limits: &Limits) -> Verdict {
+    match answer.table.map(|table| sound(table, limits)) {
+        Some(Ok(table)) => Verdict::Answered(Sound(table)),
+        Some(Err(cause)) => Verdict::Withheld(cause),
+        None => Verdict::Withheld(Cause::ZoneLied),
+    }
+}
+
+/// The end that a zone's refusal is.
+pub(super) fn withheld(withheld: &Withheld) -> Verdict {
+    Verdict::Withheld(Cause::of_zone(&withheld.cause))
+}
+
+fn sound(table: AnswerTable, limits: &Limits) -> Result<AnswerTable, Cause> {
+    let count = |rows: &[AnswerRow]| u64::try_from(rows.len()).unwrap_or(u64::MAX);
+    if count(&table.rows) > limits.result_rows || count(&table.keys_without_value) > MOST_KEYS {
+        return Err(Cause::TooManyRows);
+    }
+    if u64::try_from(table.encoded_len()).unwrap_or(u64::MAX) > limits.result_bytes {
+        return Err(Cause::TooLarge);
+    }
+    if fits(&table) { Ok(table) } else { Err(Cause::ZoneLied) }
+}
+
+fn fits(table: &AnswerTable) -> bool {
+    let AnswerTable { columns, rows, keys_without_value: keys } = table;
+    let Some(kinds) = kinds(columns) else { return false };
+    let key_columns = keys.first().map_or(0, |key| key.values.len());
+    (1..=MOST_COLUMNS).contains(&columns.len())
+        && rows.iter().all(|row| {
+            row.values.len() == columns.len() && row.values.iter().zip(&kinds).all(|(value, kind)| kind.takes(value))
+        })
+        && keys.iter().all(|key| {
+            (1..=columns.len()).contains(&key_columns)
+                && key.values.len() == key_columns
+                && key.values.iter().all(is_key)
+        })
+}
+
+fn kinds(columns: &[AnswerColumn]) -> Option<Vec<Kind>> {
+    let kind = |column: &AnswerColumn| {
+        let named = octroi_proto::id::line(&column.name, MOST_NAME).is_ok();
+        let rounded = octroi_proto::id::line(&column.rounding, MOST_ROUNDING).is_ok();
+        (named && rounded).then(|| Kind::parse(&column.r#type)).flatten()
+    };
+    columns.iter().map(kind).collect()
+}
+
+/// What a column of an answer holds.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Boolean,
+    Integer,
+    Float,
+    String,
+    Date,
+    Timestamp,
+}
+
+impl Kind {
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "boolean" => Self::Boolean,
+            "integer" => Self::Integer,
+            "float" => Self::Float,
+            "string" => Self::String,
+            "date" => Self::Date,
+            "timestamp" => Self::Timestamp,
+            _ => return None,
+        })
+    }
+
+    /// Whether a value is of this kind; a missing one is of every.
+    fn takes(self, value: &AnswerValue) -> bool {
+        let Some(value) = &value.value else { return true };
+        match (self, value) {
+            (Self::Boolean, Value::Boolean(_))
+            | (Self::Integer, Value::Integer(_))
+            | (Self::Float, Value::Float(_))
+            | (Self::String, Value::String(_)) => true,
+            (Self::Date, Value::String(text)) => text.len() <= MOST_TIME && text.parse::<jiff::civil::Date>().is_ok(),
+            (Self::Timestamp, Value::String(text)) => text.len() <= MOST_TIME && text.parse::<Instant>().is_ok(),
+            (
+                Self::Boolean | Self::Integer | Self::Float | Self::String | Self::Date | Self::Timestamp,
+                Value::Boolean(_) | Value::Integer(_) | Value::Float(_) | Value::String(_),
+            ) => false,
+        }
+    }
+}
+
+/// Keys of a declared domain are strings or integers, and there.
+fn is_key(value: &AnswerValue) -> bool {
+    matches!(value.value, Some(Value::String(_) | Value::Integer(_)))
+}
+
+const MOST_COLUMNS: usize = 500;
+const MOST_KEYS: u64 = 1 << 20;
+/// Characters of a column's name: an expression as it was written.
+const MOST_NAME: usize = 1_000;
+const MOST_ROUNDING: usize = 64;
+/// Characters of a date or a moment.
+const MOST_TIME: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::{super::tests::world, *};
+    use proptest::prelude::*;
+
+    fn column(kind: &str) -> AnswerColumn {
+        AnswerColumn { name: format!("a {kind}"), r#type: kind.to_owned(), rounding: "none".to_owned() }
+    }
+
+    fn row(values: &[Option<Value>]) -> AnswerRow {
+        AnswerRow { values: values.iter().map(|value| AnswerValue { value: value.clone() }).collect() }
+    }
+
+    fn end(table: AnswerTable) -> Option<Cause> {
+        match answered(Answer { table: Some(table) }, &world::limits()) {
+            Verdict::Answered(_) => None,
+            Verdict::Withheld(cause) => Some(cause),
+        }
+    }
+
+    fn text(text: &str) -> Option<Value> {
+        Some(Value::String(text.to_owned()))
+    }
+
+    fn good() -> AnswerTable {
+        AnswerTable {
+            columns: ["string", "integer", "float", "date", "timestamp", "boolean"].map(column).into(),
+            rows: vec![
+                row(&[
+                    text("Chenôve"),
+                    Some(Value::Integer(25)),
+                    Some(Value::Float(1.5)),
+                    text("2026-11-23"),
+                    text("2026-11-23T05:15:04Z"),
+                    Some(Value::Boolean(true)),
+                ]),
+                row(&[None, None, None, None, None, None]),
+            ],
+            keys_without_value: vec![row(&[text("Talant")]), row(&[Some(Value::Integer(3))])],
+        }
+    }
+
+    #[test]
+    fn a_sound_answer_leaves() {
+        assert_eq!(end(good()), None);
+        assert_eq!(end(AnswerTable { rows: Vec::new(), keys_without_value: Vec::new(), ..good() }), None);
+    }
+
+    #[test]
+    fn an_answer_that_does_not_fit_itself_does_not() {
+        let alter = |alter: fn(&mut AnswerTable)| {
+            let mut table = good();
+            alter(&mut table);
+            end(table)
+        };
+        let lies: [fn(&mut AnswerTable); 12] = [
+            |it| it.columns.clear(),
+            |it| it.columns[0].r#type = "blob".into(),
+            |it| it.columns[0].name = String::new(),
+            |it| it.columns[0].rounding = "x".repeat(65),
+            |it| it.rows[0].values.truncate(5),
+            |it| it.rows[1].values.push(AnswerValue::default()),
+            |it| it.rows[0].values.swap(0, 1),
+            |it| it.rows[0].values.swap(2, 3),
+            |it| it.rows[0].values[3] = AnswerValue { value: text("23/11/2026") },
+            |it| it.rows[0].values[4] = AnswerValue { value: text("now") },
+            |it| it.keys_without_value[1].values[0] = AnswerValue::default(),
+            |it| it.keys_without_value[0].values = vec![AnswerValue { value: text("Talant") }; 7],
+        ];
+        for (index, lie) in lies.into_iter().enumerate() {
+            assert_eq!(alter(lie), Some(Cause::ZoneLied), "lie {index}");
+        }
+        assert_eq!(answered(Answer { table: None }, &world::limits()), Verdict::Withheld(Cause::ZoneLied));
+    }
+
+    #[test]
+    fn floods_are_cut() {
+        let many = usize::try_from(world::limits().result_rows).unwrap() + 1;
+        let table = AnswerTable { columns: vec![column("integer")], rows: vec![row(&[None]); many], ..good() };
+        assert_eq!(end(table), Some(Cause::TooManyRows));
+        let large = usize::try_from(world::limits().result_bytes).unwrap();
+        let table = AnswerTable {
+            columns: vec![column("string")],
+            rows: vec![row(&[text(&"x".repeat(large))])],
+            keys_without_value: Vec::new(),
+        };
+        assert_eq!(end(table), Some(Cause::TooLarge));
+    }
+
+    #[test]
+    fn a_zone_names_causes_of_the_list_and_no_others() {
+        let cause = |word: &str| withheld(&Withheld { cause: word.to_owned() });
+        assert_eq!(cause("out_of_memory"), Verdict::Withheld(Cause::Zone("out_of_memory")));
+        assert_eq!(cause("Mme Martin, 12 rue de la Liberté"), Verdict::Withheld(Cause::Unnamed));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_that_decode_are_an_answer_that_fits_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let Ok(answer) = Answer::decode(bytes.as_slice()) else { return Ok(()) };
+            if let Verdict::Answered(Sound(table)) = answered(answer, &world::limits()) {
+                prop_assert!(table.rows.iter().all(|row| row.values.len() == table.columns.len()));
+            }
+        }
+    }
+}
