@@ -8,6 +8,7 @@
 
 use std::{
     error::Error,
+    fs::File,
     os::fd::OwnedFd,
     path::PathBuf,
     sync::Arc,
@@ -26,7 +27,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let begun = Moment::now();
         let pool = Pool::start(settings(waiting), Image::open(&folder)?).await?;
         drop(pool.take().await?);
-        println!("template and first clone: {:?}, pool of {waiting}: {:?}", begun.elapsed(), pool.inspection().template);
+        println!(
+            "template and first clone: {:?}, pool of {waiting}: {:?}",
+            begun.elapsed(),
+            pool.inspection().template
+        );
         let mut rows = Vec::new();
         for _ in 0..clones {
             while pool.inspection().waiting < waiting {
@@ -45,8 +50,9 @@ async fn measure(pool: &Pool) -> Result<[u64; 6], Box<dyn Error>> {
     let vm = pool.take().await?;
     let taken = begun.elapsed();
     let (ready_cpu, ready_memory) = (cpu(vm.process_id())?, anonymous(vm.process_id())?);
-    let disk = tempfile::tempfile()?;
-    disk.set_len(DISK_BYTES)?;
+    let disk = tempfile::NamedTempFile::new()?;
+    disk.as_file().set_len(DISK_BYTES)?;
+    let disk = File::open(disk.path())?;
     let begun = Moment::now();
     let vm = vm.attach(Disks { data: Some(OwnedFd::from(disk)), ..Disks::default() }).await?;
     let attached = begun.elapsed();

@@ -9,7 +9,6 @@
 //! the placeholders, so nothing stale can be served. Does not give: an answer to whether the guest does what it should.
 
 use std::{
-    io,
     os::fd::OwnedFd,
     time::{Duration, Instant as Moment},
 };
@@ -24,7 +23,7 @@ use tokio::{net::UnixStream, time::timeout};
 use zeroize::Zeroizing;
 
 use crate::{
-    machine::{DATA, OUTPUT, SCRATCH, Start},
+    machine::{DATA, DISK_BYTES, OUTPUT, SCRATCH, Start},
     powered::{MachineError, Powered, Workshop},
     template::{STATE, Template},
 };
@@ -52,6 +51,8 @@ pub struct ReadyVm {
     machine: Powered,
     facts: Facts,
     since: Moment,
+    /// Bytes of scratch and of output.
+    writable: u64,
 }
 
 /// A clone at work. Dropped, it is killed and reaped.
@@ -64,7 +65,7 @@ pub struct RunningVm {
 /// What a clone is given to read and to write: files of [`DISK_BYTES`](crate::DISK_BYTES), sparse.
 #[derive(Debug, Default)]
 pub struct Disks {
-    /// Read only; `vda` in the guest.
+    /// Opened to read alone, which QEMU insists on; `vda` in the guest.
     pub data: Option<OwnedFd>,
     /// Opened to read and write; `vdb`.
     pub scratch: Option<OwnedFd>,
@@ -116,12 +117,11 @@ impl ReadyVm {
         matches!(timeout(ATTACH_PATIENCE, asked).await, Ok(Ok(())))
     }
 
-    /// Bounds each file that it writes: a guest that writes beyond loses its machine.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn limit_writes(&self, bytes: u64) -> io::Result<()> {
-        self.machine.process.limit_writes(bytes)
+    /// The same clone, to be attached to disks of which it can write (and read back) so many bytes from their start,
+    /// rounded up to sectors; beyond, the guest's writes fail.
+    pub fn limited_to(mut self, bytes: u64) -> Self {
+        self.writable = bytes.saturating_add(511) / 512 * 512;
+        self
     }
 
     /// Gives it its disks and lets it run.
@@ -130,13 +130,13 @@ impl ReadyVm {
     /// [`MachineError`]; the clone is gone then.
     pub async fn attach(mut self, disks: Disks) -> Result<RunningVm, MachineError> {
         let attach = async {
-            for (set, name, disk, read_only) in [
-                (2, DATA, disks.data, true),
-                (3, SCRATCH, disks.scratch, false),
-                (4, OUTPUT, disks.output, false),
+            for (set, name, disk, writable) in [
+                (2, DATA, disks.data, None),
+                (3, SCRATCH, disks.scratch, Some(self.writable)),
+                (4, OUTPUT, disks.output, Some(self.writable)),
             ] {
                 if let Some(disk) = disk {
-                    attach(&mut self.machine, set, name, disk, read_only).await?;
+                    attach(&mut self.machine, set, name, disk, writable).await?;
                 }
             }
             self.machine.qmp.execute("cont", json!({})).await?;
@@ -169,11 +169,7 @@ impl RunningVm {
     }
 }
 
-async fn prepare(
-    template: &Template,
-    workshop: &Workshop,
-    now: impl Fn() -> Instant,
-) -> Result<ReadyVm, MachineError> {
+async fn prepare(template: &Template, workshop: &Workshop, now: impl Fn() -> Instant) -> Result<ReadyVm, MachineError> {
     let begun = Moment::now();
     let mut machine = resume(template, workshop).await?;
     let resumed = begun.elapsed();
@@ -188,7 +184,7 @@ async fn prepare(
     getrandom::fill(&mut id)?;
     let Template { measurement, image, accelerator, .. } = *template;
     let facts = Facts { id: id.into(), public_key, image, template: measurement, accelerator, started };
-    Ok(ReadyVm { machine, facts, since: Moment::now() })
+    Ok(ReadyVm { machine, facts, since: Moment::now(), writable: DISK_BYTES })
 }
 
 /// A machine in its template's state, not yet running.
@@ -207,18 +203,24 @@ fn seed(now: Instant) -> Result<Seed, getrandom::Error> {
     Ok(Seed { entropy: std::mem::take(&mut *entropy), now: Some(time::to_wire(now)) })
 }
 
+/// Puts a file in a placeholder's place; `writable` is how many bytes of it may be written, `None` for none.
 async fn attach(
     machine: &mut Powered,
     set: u32,
     disk: &str,
     file: OwnedFd,
-    read_only: bool,
+    writable: Option<u64>,
 ) -> Result<(), MachineError> {
     machine.qmp.hand(set, file).await?;
+    let read_only = writable.is_none();
     let protocol = json!({
         "driver": "file", "filename": format!("/dev/fdset/{set}"), "locking": "off", "read-only": read_only,
     });
-    let node = json!({ "driver": "raw", "node-name": disk, "read-only": read_only, "file": protocol });
+    // with a size the guest goes on seeing the placeholder's; what lies beyond answers with an error
+    let mut node = json!({ "driver": "raw", "node-name": disk, "read-only": read_only, "file": protocol });
+    if let (Some(node), Some(size)) = (node.as_object_mut(), writable) {
+        node.insert("size".to_owned(), size.into());
+    }
     machine.qmp.execute("blockdev-add", node).await?;
     let drive = json!({ "path": format!("/machine/peripheral/{disk}"), "property": "drive", "value": disk });
     Ok(machine.qmp.execute("qom-set", drive).await?)

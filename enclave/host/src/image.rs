@@ -62,7 +62,8 @@ impl Image {
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self, ImageError> {
         let folder = folder.into();
         let measure = |part| {
-            open(&folder, part).and_then(|mut file| Measurement::of_reader(&mut file).map_err(unreadable(&folder, part)))
+            open(&folder, part)
+                .and_then(|mut file| Measurement::of_reader(&mut file).map_err(unreadable(&folder, part)))
         };
         let (kernel, initramfs) = (measure(KERNEL)?, measure(INITRAMFS)?);
         let command_line = command_line(&folder)?;

@@ -19,7 +19,7 @@ use std::{
 };
 
 use command_fds::{CommandFdExt as _, FdMapping};
-use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, pidfd_open, pidfd_send_signal, prlimit};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::Deserialize;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
@@ -60,8 +60,10 @@ pub enum JailError {
         source: io::Error,
     },
     /// bubblewrap ended without starting anything.
-    #[error("no jail could be made: user namespaces must be allowed (kernel.unprivileged_userns_clone=1; in a \
-             container also by its seccomp profile)")]
+    #[error(
+        "no jail could be made: user namespaces must be allowed (kernel.unprivileged_userns_clone=1; in a \
+             container also by its seccomp profile)"
+    )]
     NoNamespaces,
     /// The system refused something.
     #[error("no jail could be made")]
@@ -106,18 +108,11 @@ impl Jail {
         let (told, tells) = io::pipe().map_err(JailError::System)?;
         let (said, says) = io::pipe().map_err(JailError::System)?;
         let command = self.command(launch, tells.into(), says)?;
-        let warden = self.launcher.spawn(command).await.map_err(JailError::System)?;
-        let ended = CancellationToken::new();
-        tokio::spawn(log(pipe::Receiver::from_owned_fd(said.into()).map_err(JailError::System)?, ended.clone()));
-        let mut told = pipe::Receiver::from_owned_fd(told.into()).map_err(JailError::System)?;
-        let pid = match child_pid(&mut told).await {
-            Some(pid) => pid,
-            None => {
-                self.launcher.reap(warden);
-                return Err(JailError::NoNamespaces);
-            }
-        };
-        self.limited(pid, warden, ended).map_err(JailError::System)
+        let told = pipe::Receiver::from_owned_fd(told.into()).map_err(JailError::System)?;
+        let said = pipe::Receiver::from_owned_fd(said.into()).map_err(JailError::System)?;
+        // in a task of its own: whoever gives up waiting must not leave a process that nobody knows
+        let started = tokio::spawn(start(self.launcher.clone(), command, told, said));
+        started.await.map_err(|error| JailError::System(io::Error::other(error)))?
     }
 
     fn command(&self, launch: Launch<'_>, tells: OwnedFd, says: io::PipeWriter) -> Result<Command, JailError> {
@@ -127,7 +122,8 @@ impl Jail {
             command.args(["--dev-bind", "/dev/kvm", "/dev/kvm"]);
         }
         command.args(["--remount-ro", "/", "--info-fd"]).arg(TOLD.to_string()).arg("--");
-        command.arg(launch.program).args(launch.arguments);
+        // prlimit inside the jail: setting another user's limits would take a capability that containers lack
+        command.args(LIMITS).arg(launch.program).args(launch.arguments);
         if let Some(user) = self.user {
             // root's other groups go with the user; only the one that owns /dev/kvm may be needed
             let group = if launch.kvm { group_of(Path::new("/dev/kvm")) } else { None };
@@ -137,23 +133,6 @@ impl Jail {
         let mappings = launch.descriptors.into_iter().chain([(TOLD, tells)]).map(mapping).collect();
         command.fd_mappings(mappings).map_err(|_| JailError::System(io::ErrorKind::InvalidInput.into()))?;
         Ok(command)
-    }
-
-    fn limited(&self, pid: Pid, mut warden: Child, ended: CancellationToken) -> io::Result<Process> {
-        let prepare = || {
-            for (resource, most) in [(Resource::Core, 0), (Resource::Nofile, MOST_DESCRIPTORS)] {
-                prlimit(Some(pid), resource, Rlimit { current: Some(most), maximum: Some(most) })?;
-            }
-            pidfd_open(pid, PidfdFlags::empty())
-        };
-        match prepare() {
-            Ok(handle) => Ok(Process { pid, handle, ended, warden: Some(warden), launcher: self.launcher.clone() }),
-            Err(error) => {
-                let _ = warden.kill();
-                self.launcher.reap(warden);
-                Err(error.into())
-            }
-        }
     }
 }
 
@@ -166,12 +145,6 @@ impl Process {
     /// Waits until it ended.
     pub(crate) async fn ended(&self) {
         self.ended.cancelled().await;
-    }
-
-    /// Bounds every file it writes: beyond, it is killed.
-    pub(crate) fn limit_writes(&self, bytes: u64) -> io::Result<()> {
-        prlimit(Some(self.pid), Resource::Fsize, Rlimit { current: Some(bytes), maximum: Some(bytes) })?;
-        Ok(())
     }
 }
 
@@ -239,6 +212,28 @@ fn still_ending(child: &mut Child, since: Instant) -> bool {
     matches!(child.try_wait(), Ok(None))
 }
 
+async fn start(
+    launcher: Launcher,
+    command: Command,
+    mut told: pipe::Receiver,
+    said: pipe::Receiver,
+) -> Result<Process, JailError> {
+    let warden = launcher.spawn(command).await.map_err(JailError::System)?;
+    let ended = CancellationToken::new();
+    tokio::spawn(log(said, ended.clone()));
+    let Some(pid) = child_pid(&mut told).await else {
+        launcher.reap(warden);
+        return Err(JailError::NoNamespaces);
+    };
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(handle) => Ok(Process { pid, handle, ended, warden: Some(warden), launcher }),
+        Err(error) => {
+            launcher.reap(warden);
+            Err(JailError::System(error.into()))
+        }
+    }
+}
+
 /// The program's number, as bubblewrap tells it.
 async fn child_pid(told: &mut (impl AsyncRead + Unpin)) -> Option<Pid> {
     #[derive(Deserialize)]
@@ -297,11 +292,12 @@ const NAMESPACES: &[&str] = &[
     "/",
 ];
 
+const LIMITS: &[&str] = &["/usr/bin/prlimit", "--core=0:0", "--nofile=64:64", "--"];
+
 /// Where bubblewrap tells the program's number; higher than any number a program is handed.
 const TOLD: i32 = 9;
 const MOST_TOLD: u64 = 4096;
 const MOST_SAID: u64 = 4096;
-const MOST_DESCRIPTORS: u64 = 64;
 const REAP_PAUSE: Duration = Duration::from_millis(5);
 const REAP_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -331,7 +327,7 @@ mod tests {
     #[tokio::test]
     async fn the_jailed_see_no_file_process_network_or_name_of_the_host() {
         let script = "exec >&3; echo $$; id -u; ls /; ls -d /proc/[0-9]*; ls /sys /etc /home 2>/dev/null; env; hostname; \
-                      cat /proc/net/dev | tail -n +3; touch /x 2>/dev/null && echo wrote; \
+                      ulimit -c; ulimit -n; cat /proc/net/dev | tail -n +3; touch /x 2>/dev/null && echo wrote; \
                       grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status; ls /proc/self/fd; unshare -U true 2>/dev/null && \
                       echo nested";
         let (_process, text) = shell(&jail(), script).await;
@@ -362,24 +358,6 @@ mod tests {
     async fn a_process_that_ends_is_noticed() {
         let (process, _) = shell(&jail(), "exit 3").await;
         tokio::time::timeout(Duration::from_secs(5), process.ended()).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn writes_beyond_the_limit_kill() {
-        let file = tempfile::tempfile().unwrap();
-        let (read, write) = io::pipe().unwrap();
-        let script = "read -u 4; head -c 4000000 /proc/self/exe >&3; cat /usr/bin/bash /usr/bin/bash >&3; sleep 100";
-        let descriptors = vec![(3, file.try_clone().unwrap().into()), (4, read.into())];
-        let arguments = vec!["-c".to_owned(), script.to_owned()];
-        let program = Path::new("/usr/bin/bash");
-        let process = jail().launch(Launch { program, arguments, descriptors, kvm: false }).await.unwrap();
-        process.limit_writes(100_000).unwrap();
-        io::Write::write_all(&mut { write }, b"go\n").unwrap();
-        while file.metadata().unwrap().len() < 100_000 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        assert_eq!(file.metadata().unwrap().len(), 100_000);
     }
 
     #[tokio::test]

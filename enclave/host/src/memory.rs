@@ -88,7 +88,9 @@ mod tests {
         assert_eq!(sealed.measure().unwrap(), Measurement::of(b"abc"));
         assert!((&sealed.0).write_all(b"x").is_err());
         assert!(sealed.0.set_len(1).is_err() && sealed.0.set_len(9).is_err());
-        assert!(OpenOptions::new().write(true).open(path(&sealed.0)).and_then(|mut file| file.write_all(b"x")).is_err());
+        assert!(
+            OpenOptions::new().write(true).open(path(&sealed.0)).and_then(|mut file| file.write_all(b"x")).is_err()
+        );
         let mut text = String::new();
         sealed.read_only().unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "abc");

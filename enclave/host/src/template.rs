@@ -115,7 +115,9 @@ fn measurement(image: Measurement, memory: Measurement, state: Measurement) -> M
 }
 
 /// Runs what would hold up a thread of the runtime.
-async fn blocking<T: Send + 'static, E>(work: impl FnOnce() -> Result<T, E> + Send + 'static) -> Result<T, TemplateError>
+async fn blocking<T: Send + 'static, E>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, TemplateError>
 where
     E: Into<TemplateError> + Send + 'static,
 {

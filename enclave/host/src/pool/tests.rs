@@ -53,11 +53,13 @@ fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-fn disk() -> File {
-    let disk = tempfile::tempfile().unwrap();
-    disk.set_len(DISK_BYTES).unwrap();
-    disk.write_all_at(b"ciphertext", 4096).unwrap();
-    disk
+/// A sparse disk, and the same opened to read alone.
+fn disk() -> (File, File) {
+    let disk = tempfile::NamedTempFile::new().unwrap();
+    disk.as_file().set_len(DISK_BYTES).unwrap();
+    disk.as_file().write_all_at(b"ciphertext", 4096).unwrap();
+    let read_only = File::open(disk.path()).unwrap();
+    (disk.into_file(), read_only)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -81,9 +83,8 @@ async fn no_two_of_a_hundred_clones_share_a_key_and_none_leaves_anything() {
 async fn a_clone_takes_its_disks_runs_and_is_gone_when_dropped() {
     let pool = pool(1).await;
     let vm = take(&pool).await;
-    vm.limit_writes(DISK_BYTES).unwrap();
-    let disks = Disks { data: Some(disk().into()), scratch: Some(disk().into()), output: Some(disk().into()) };
-    let mut running = vm.attach(disks).await.unwrap();
+    let disks = Disks { data: Some(disk().1.into()), scratch: Some(disk().0.into()), output: Some(disk().0.into()) };
+    let mut running = vm.limited_to(1 << 20).attach(disks).await.unwrap();
     let process = running.process_id();
     let spoke = timeout(Duration::from_millis(200), running.channel().readable()).await;
     assert!(spoke.is_err(), "a guest without work must neither speak nor end");
