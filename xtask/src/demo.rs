@@ -84,10 +84,18 @@ pub(crate) enum DemoError {
 
 /// Prepares, builds, makes a lake and walks the ways.
 pub(crate) fn run(project: &Project, options: &Options) -> Result<(), DemoError> {
-    prepare::machine(project, &[Need::CCompiler, Need::Curl])?;
+    prepare::machine(project, &[Need::CCompiler, Need::Curl, Need::Qemu])?;
     progress::heading("building the gateway");
-    process::run(&mut project.cargo(&["build", "--workspace", "--locked", "--bin", "octroi"]))
-        .map_err(DemoError::Build)?;
+    process::run(&mut project.cargo(&[
+        "build",
+        "--workspace",
+        "--exclude",
+        "octroi-zone",
+        "--locked",
+        "--bin",
+        "octroi",
+    ]))
+    .map_err(DemoError::Build)?;
 
     let stage = Stage::set(project, options)?;
     match perform(project, options, &stage) {

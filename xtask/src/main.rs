@@ -1,10 +1,11 @@
-//! The project's own commands: `cargo xtask demo`, `cargo xtask test` and `cargo xtask lake`.
+//! The project's own commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask lake` and `cargo xtask image`.
 //!
 //! They work from a clean clone on a machine with a Rust toolchain: what else they need they look for first, install
 //! when they may, and name otherwise. They trust whoever runs them; nothing of this is in the gateway.
 #![expect(clippy::print_stdout, reason = "a conversation with whoever runs it")]
 
 mod demo;
+mod image;
 mod lake;
 mod prepare;
 mod process;
@@ -34,6 +35,8 @@ enum Command {
     Test(test::Options),
     /// Make the demo lake: a synthetic Dijon and, where PyPI can be reached, New York's flights of 2013
     Lake(lake::Options),
+    /// Build what a zone boots: Debian's kernel, and an initramfs with the guest's program
+    Image(image::Options),
 }
 
 /// Why a command did not come to its end.
@@ -47,6 +50,8 @@ enum Failure {
     Test(#[from] test::TestError),
     #[error(transparent)]
     Lake(#[from] lake::LakeError),
+    #[error(transparent)]
+    Image(#[from] image::ImageError),
 }
 
 fn main() -> ExitCode {
@@ -65,6 +70,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Demo(options) => demo::run(&project, &options)?,
         Command::Test(options) => test::run(&project, &options)?,
         Command::Lake(options) => lake::run(&project, &options)?,
+        Command::Image(options) => image::run(&project, &options)?,
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 mod debian;
 mod python;
+mod sources;
 
 use std::process::Command;
 
@@ -11,6 +12,7 @@ use crate::{
     project::Project,
 };
 pub(crate) use python::{Python, PythonError};
+pub(crate) use sources::{Sources, SourcesError};
 
 /// Something that a Rust toolchain does not bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +29,8 @@ pub(crate) enum Need {
     Openssl,
     /// Fetches the clone; some tests look at what is committed.
     Git,
+    /// Runs zones: QEMU 10 or newer, and bubblewrap around it.
+    Qemu,
 }
 
 /// Why the machine is not ready.
@@ -41,6 +45,9 @@ pub(crate) enum PrepareError {
     /// What was installed still is not found.
     #[error("{missing} still not found after installing {packages}: see that they are on the `PATH`")]
     StillMissing { missing: String, packages: String },
+    /// There is no QEMU for this system.
+    #[error(transparent)]
+    Sources(#[from] SourcesError),
     /// apt-get failed.
     #[error("packages cannot be installed")]
     Install(#[from] ProcessError),
@@ -57,16 +64,22 @@ pub(crate) fn machine(project: &Project, needs: &[Need]) -> Result<(), PrepareEr
     let Some(system) = debian::Debian::here() else {
         return Err(PrepareError::OtherDistribution { missing: names });
     };
+    let zone = if missing.contains(&Need::Qemu) { Some(Sources::of_this_release(project)?) } else { None };
     let Some(installer) = system.installer() else {
-        return Err(PrepareError::NotRoot { missing: names, remedy: debian::remedy(&packages) });
+        return Err(PrepareError::NotRoot { missing: names, remedy: debian::remedy(&packages, zone.as_ref()) });
     };
-    progress::heading(&format!("this machine lacks {names}: installing {}", packages.join(", ")));
-    installer.install(project, &packages)?;
+    progress::heading(&format!("this machine lacks {names}: installing them"));
+    if !packages.is_empty() {
+        installer.install(project, &packages)?;
+    }
+    if let Some(sources) = &zone {
+        installer.install_qemu(project, sources)?;
+    }
     let still = self::missing(&missing);
     if still.is_empty() {
         Ok(())
     } else {
-        Err(PrepareError::StillMissing { missing: self::names(&still), packages: packages.join(", ") })
+        Err(PrepareError::StillMissing { missing: self::names(&still), packages: self::names(&missing) })
     }
 }
 
@@ -79,6 +92,7 @@ impl Need {
             Self::Curl => answers("curl", "--version"),
             Self::Openssl => answers("openssl", "version"),
             Self::Git => answers("git", "--version"),
+            Self::Qemu => recent_qemu() && answers("bwrap", "--version"),
         }
     }
 
@@ -90,6 +104,7 @@ impl Need {
             Self::Curl => "`curl`",
             Self::Openssl => "`openssl`",
             Self::Git => "`git`",
+            Self::Qemu => "QEMU 10 or newer (`qemu-system-x86_64`) with bubblewrap (`bwrap`)",
         }
     }
 }
@@ -105,6 +120,32 @@ fn names(needs: &[Need]) -> String {
     needs.iter().map(|need| need.name()).collect::<Vec<_>>().join(", ")
 }
 
+fn recent_qemu() -> bool {
+    process::output(Command::new("qemu-system-x86_64").arg("--version")).is_ok_and(|said| qemu_is_recent(&said))
+}
+
+/// Whether `said` (`QEMU emulator version 10.0.2 (Debian ..)`) is a QEMU that zones can be cloned with.
+fn qemu_is_recent(said: &str) -> bool {
+    let version = said.split_whitespace().skip_while(|word| *word != "version").nth(1);
+    let major = version.and_then(|version| version.split('.').next()).and_then(|major| major.parse::<u32>().ok());
+    major.is_some_and(|major| major >= LEAST_QEMU)
+}
+
 fn answers(program: &str, question: &str) -> bool {
     process::succeeds(Command::new(program).arg(question))
+}
+
+/// The first whose machines can be moved from file to file.
+const LEAST_QEMU: u32 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_old_qemu_will_not_do() {
+        assert!(qemu_is_recent("QEMU emulator version 10.0.2 (Debian 1:10.0.2+ds-2~bpo12+1)\nCopyright (c)"));
+        assert!(!qemu_is_recent("QEMU emulator version 7.2.17 (Debian 1:7.2+dfsg-7+deb12u13)\n"));
+        assert!(!qemu_is_recent(""));
+    }
 }

@@ -65,6 +65,16 @@ impl Project {
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root);
+        // Cargo described this package to us. To a cargo that we start it would be news: build scripts that watch these
+        // variables, ring's and so all that rests on it, would be built anew each time.
+        for (name, _) in env::vars_os() {
+            if name.to_str().is_some_and(|name| OF_THIS_PACKAGE.iter().any(|prefix| name.starts_with(prefix))) {
+                command.env_remove(name);
+            }
+        }
         command
     }
 }
+
+/// Variables that `cargo run` sets for the program it runs.
+const OF_THIS_PACKAGE: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];

@@ -2,7 +2,7 @@
 
 use std::{fs, process::Command};
 
-use super::Need;
+use super::{Need, Sources};
 use crate::{
     process::{self, ProcessError},
     project::Project,
@@ -45,6 +45,12 @@ impl Installer {
         process::quietly("apt-get install", &mut install)
     }
 
+    /// From sources of the project, which leave the machine's own alone.
+    pub(super) fn install_qemu(&self, project: &Project, sources: &Sources) -> Result<(), ProcessError> {
+        process::quietly("apt-get update", sources.command("apt-get").args(["--quiet", "update"]))?;
+        process::quietly("apt-get install", self.apt(project).args(sources.install_qemu()))
+    }
+
     fn apt(&self, project: &Project) -> Command {
         let mut apt = match self {
             Self::Root => project.command("env"),
@@ -70,14 +76,25 @@ pub(super) fn packages(needs: &[Need]) -> Vec<&'static str> {
             Need::Curl => &["curl", "ca-certificates"],
             Need::Openssl => &["openssl"],
             Need::Git => &["git", "ca-certificates"],
+            // From other sources: `install_qemu`.
+            Need::Qemu => &[],
         })
         .copied()
         .collect()
 }
 
-/// The one command that installs them.
-pub(super) fn remedy(packages: &[&str]) -> String {
-    format!("apt-get update && apt-get install --yes --no-install-recommends {}", packages.join(" "))
+/// The one command that installs them, and QEMU from these sources.
+pub(super) fn remedy(packages: &[&str], qemu: Option<&Sources>) -> String {
+    let mut commands = Vec::new();
+    if !packages.is_empty() {
+        let packages = packages.join(" ");
+        commands.push(format!("apt-get update && apt-get install --yes --no-install-recommends {packages}"));
+    }
+    if let Some(sources) = qemu {
+        let install = sources.install_qemu().join(" ");
+        commands.push(format!("{} && apt-get {install}", process::name(sources.command("apt-get").arg("update"))));
+    }
+    commands.join(" && ")
 }
 
 fn descends_from_debian(release: &str) -> bool {
@@ -104,6 +121,6 @@ mod tests {
     #[test]
     fn the_remedy_is_one_command() {
         let packages = packages(&[Need::CCompiler, Need::Python]);
-        assert!(remedy(&packages).ends_with("gcc libc6-dev python3 python3-venv"));
+        assert!(remedy(&packages, None).ends_with("gcc libc6-dev python3 python3-venv"));
     }
 }

@@ -11,6 +11,7 @@ use clap::ValueEnum;
 
 use super::Kit;
 use crate::{
+    image::{self, ImageError},
     prepare::Need,
     process::{self, ProcessError},
     project::Project,
@@ -34,6 +35,9 @@ pub(crate) enum StepError {
     /// Its program says no.
     #[error(transparent)]
     Process(#[from] ProcessError),
+    /// There is no image to test with.
+    #[error(transparent)]
+    Image(Box<ImageError>),
     /// rustfmt or clippy is missing.
     #[error("the toolchain lacks `{component}`: run `rustup component add {component}`")]
     Component { component: &'static str },
@@ -67,7 +71,7 @@ impl Step {
         match self {
             Self::Format => &[],
             Self::Lints | Self::Deny | Self::Doc => &[Need::CCompiler],
-            Self::Tests => &[Need::CCompiler, Need::Python, Need::Curl, Need::Openssl, Need::Git],
+            Self::Tests => &[Need::CCompiler, Need::Python, Need::Curl, Need::Openssl, Need::Git, Need::Qemu],
             Self::Fuzz => &[Need::CCompiler, Need::CxxCompiler],
         }
     }
@@ -103,12 +107,21 @@ impl Step {
             Self::Tests => {
                 let program = tool::NEXTEST.ready(project)?;
                 // The end-to-end tests run the program itself, which building tests alone does not bring up to date.
-                process::run(&mut project.cargo(&["build", "--workspace", "--locked"]))?;
-                let mut nextest = project.command(program);
+                process::run(&mut project.cargo(&["build", "--workspace", GUEST[0], GUEST[1], "--locked"]))?;
+                image::make(project, &image::folder(project), false)
+                    .map_err(|source| StepError::Image(Box::new(source)))?;
+                let mut nextest = project.command(&program);
                 nextest.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--retries", "0"]);
-                process::overhear(coloured(clients(&mut nextest, kit)), hear)?;
+                process::overhear(coloured(tools(nextest.args(GUEST), kit)), &mut *hear)?;
+                // The engine's own tests, from the optimised build that the image is made of.
+                let mut nextest = image::guest_nextest(project, &program);
+                nextest.args(["--no-fail-fast", "--retries", "0"]);
+                process::overhear(coloured(tools(&mut nextest, kit)), hear)?;
             }
-            Self::Doc => process::overhear(&mut project.cargo(&["test", "--workspace", "--locked", "--doc"]), hear)?,
+            Self::Doc => {
+                let mut doc = project.cargo(&["test", "--workspace", "--locked", "--doc"]);
+                process::overhear(doc.args(GUEST), hear)?;
+            }
             Self::Fuzz => return fuzz(project),
         }
         Ok(None)
@@ -128,8 +141,9 @@ impl fmt::Display for Step {
     }
 }
 
-/// Tells the tests where their foreign clients are.
-fn clients<'c>(command: &'c mut Command, kit: &Kit<'_>) -> &'c mut Command {
+/// Tells the tests where their foreign clients are, and what zones boot.
+fn tools<'c>(command: &'c mut Command, kit: &Kit<'_>) -> &'c mut Command {
+    command.env("OCTROI_ZONE_IMAGE", image::folder(kit.project));
     if let Some(python) = &kit.python {
         command.env("OCTROI_PYTHON", python.interpreter());
     }
@@ -193,6 +207,8 @@ fn targets(folder: &Path) -> Result<Vec<String>, StepError> {
     Ok(targets)
 }
 
+/// Left out of what is built for the host: the engine is built once, as the guest.
+const GUEST: [&str; 2] = ["--exclude", "octroi-zone"];
 /// Long enough to find a parser that panics on its first surprises.
 const FUZZ_SECONDS: &str = "-max_total_time=5";
 /// The same inputs each time: what these seconds find, they find for everyone. Longer runs choose their own.
