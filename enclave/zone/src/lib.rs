@@ -1,0 +1,4 @@
+//! What a zone does with a table's rows: opens them, asks them, takes them in.
+
+pub mod load;
+pub mod table;
