@@ -1,1 +1,29 @@
-//! What may leave.
+//! The disclosure control: which plans may run, and which cells may leave.
+//!
+//! ```text
+//! Plan + Schemas --judge--> Judged (what to read, what to count) | Rejection
+//! cells, each with its capped counts of subjects --Judged::keep--> Kept (which cells leave)
+//! Judged + keys of the kept cells --keys_without_value--> keys of the declared domain that have no value
+//! ```
+//!
+//! Pure: no I/O, no clock, no randomness. It decides on our own form of a plan ([`plan`]) and knows no query engine, so
+//! that what it allows can be read here alone. Trusts whoever made the plan to run that plan and no other, and to count
+//! what [`Judged::counts`] asks for. Does not give: protection from what several answers say together, from one subject
+//! who makes up most of a cell, or from arithmetic chosen to single a subject out; those rules come on top of these.
+
+pub mod cells;
+pub mod expression;
+pub mod judge;
+pub mod plan;
+pub mod schema;
+mod typing;
+
+pub use cells::{Kept, LeastSubjects};
+pub use expression::{Arithmetic, Comparison, Expression, Function, Literal};
+pub use judge::{Judged, Rejection, SubjectCount, judge};
+pub use plan::{Aggregate, Aggregation, Join, JoinKind, OutputColumn, Plan, RowColumn, Rows, Scan, SortKey, Step};
+pub use schema::{Column, Digits, SchemaError, Schemas, Table, Type};
+pub use typing::{may_be_null, type_of};
+
+#[cfg(test)]
+mod fixture;

@@ -1,10 +1,59 @@
 //! One piece of work, from `Ready` to its end.
+//!
+//! ```text
+//! Ready -> Question -> planning (SQL, declared schemas) -> lower -> judge ─┬─> Rejected          nothing was read
+//!                                                                          └─> KeyRequest -> SealedKeys
+//!       -> raise -> execute (encrypted tables) -> cells kept -> steps over them ─┬─> Answer
+//!                                                                                └─> Withheld   one word, no data
+//!       -> Load -> crate::load ─> Loaded | Withheld
+//! ```
+//!
+//! Trusts the kernel's generator and clock, the declared schemas, and that the keys it is given are those it asked for,
+//! which its envelope proves. Trusts neither the disks nor the SQL. The planner and the query engine are DataFusion's: it
+//! may propose any plan, but only what `octroi_release` understood and allowed is built again and run. Does not give: a
+//! second piece of work, or any word about data beside the answer.
 
-use std::{fs::File, io, process::ExitCode, sync::Arc};
+mod answer;
+mod execute;
+mod functions;
+mod lower;
+mod planning;
+mod question;
+mod raise;
+mod refusal;
+mod subjects;
+#[cfg(test)]
+mod tests;
 
-use datafusion::execution::TempFileFactory;
-use octroi_attest::{Recipient, frame};
-use octroi_proto::wire::zone::{self as wire, to_host};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    process::ExitCode,
+    sync::Arc,
+    thread::available_parallelism,
+    time::Instant,
+};
+
+use datafusion::{catalog::TableProvider, execution::TempFileFactory};
+use octroi_attest::{
+    FileColumns, OpenKeys, Recipient,
+    envelope::Expected,
+    frame::{self, FrameError},
+};
+use octroi_proto::wire::zone::{self as wire, to_host, to_zone};
+use octroi_release::{Judged, Table, judge};
+
+use self::{
+    execute::{Executor, Run},
+    question::Question,
+    refusal::{Cause, Refusal, Refused},
+};
+use crate::{
+    load,
+    table::{Disk, EncryptedTable},
+};
 
 /// The disks of a zone, opened when the work has arrived.
 pub trait Disks {
@@ -28,20 +77,204 @@ pub trait Disks {
 }
 
 /// Does the zone's one piece of work over the channel.
-pub fn run(mut channel: File, disks: &impl Disks) -> ExitCode {
-    let Ok(recipient) = Recipient::generate() else { return ExitCode::FAILURE };
-    let ready = wire::Ready { public_key: recipient.public_key().to_vec() };
-    let ready = wire::ToHost { message: Some(to_host::Message::Ready(ready)) };
-    if frame::write(&mut channel, &ready, frame::TO_HOST).is_err() {
-        return ExitCode::FAILURE;
-    }
-    match frame::read::<wire::ToZone>(&mut channel, frame::TO_ZONE) {
-        Ok(Some(_)) => {
-            // Nothing is done with a piece of work; that it can be reached is all this says.
-            drop((disks.data(), disks.output(), disks.scratch(0)));
-            ExitCode::FAILURE
-        }
-        Ok(None) => ExitCode::SUCCESS,
+pub fn run(channel: File, disks: &impl Disks) -> ExitCode {
+    // A panic's text can hold a value, and standard error may lead somewhere.
+    std::panic::set_hook(Box::new(|_| {}));
+    match Waiting::start(channel).and_then(|waiting| waiting.work(disks)) {
+        Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// Why the work came to no end that could be told.
+#[derive(Debug, thiserror::Error)]
+enum WorkError {
+    #[error("the engine could not start")]
+    Start(#[source] io::Error),
+    #[error("the kernel gave no random bytes")]
+    Random(#[source] getrandom::Error),
+    #[error(transparent)]
+    Channel(#[from] FrameError),
+    #[error("the host sent what does not belong here")]
+    OutOfTurn,
+}
+
+/// Seeded and started; nothing was asked yet.
+struct Waiting {
+    channel: File,
+    recipient: Recipient,
+    executor: Executor,
+}
+
+/// A plan that may run, once its keys are there.
+struct Planned {
+    question: Question,
+    judged: Arc<Judged>,
+    /// The columns asked for.
+    files: Vec<FileColumns>,
+}
+
+impl Waiting {
+    fn start(mut channel: File) -> Result<Self, WorkError> {
+        let threads = available_parallelism().map_or(1, usize::from);
+        let executor = Executor::start(threads).map_err(WorkError::Start)?;
+        let recipient = Recipient::generate().map_err(WorkError::Random)?;
+        let ready = wire::Ready { public_key: recipient.public_key().to_vec() };
+        send(&mut channel, to_host::Message::Ready(ready))?;
+        Ok(Self { channel, recipient, executor })
+    }
+
+    fn work(mut self, disks: &impl Disks) -> Result<(), WorkError> {
+        match receive(&mut self.channel)? {
+            None => Ok(()),
+            Some(to_zone::Message::Question(question)) => self.question(question, disks),
+            Some(to_zone::Message::Load(load)) => self.load(&load, disks),
+            Some(to_zone::Message::Seed(_) | to_zone::Message::Keys(_)) => Err(WorkError::OutOfTurn),
+        }
+    }
+
+    fn question(mut self, question: wire::Question, disks: &impl Disks) -> Result<(), WorkError> {
+        let arrived = Instant::now();
+        let Ok(question) = Question::parse(question) else {
+            return send(&mut self.channel, withheld(Cause::EngineFailed));
+        };
+        let deadline = arrived + question.limits.wall;
+        let planned = match Planned::new(question) {
+            Ok(planned) => planned,
+            Err(refused) => return send(&mut self.channel, to_host::Message::Rejected(refused.to_wire())),
+        };
+        let files = planned.files.iter().map(FileColumns::to_wire).collect();
+        send(&mut self.channel, to_host::Message::KeyRequest(wire::KeyRequest { files }))?;
+        let sealed = match receive(&mut self.channel)? {
+            Some(to_zone::Message::Keys(sealed)) => sealed,
+            None => return Ok(()),
+            Some(_) => return Err(WorkError::OutOfTurn),
+        };
+        let told = match planned.answer(self.recipient, &sealed, &self.executor, disks, deadline) {
+            Ok(answer) => to_host::Message::Answer(answer),
+            Err(cause) => withheld(cause),
+        };
+        let sent = send(&mut self.channel, told);
+        self.executor.stop();
+        sent
+    }
+
+    fn load(self, load: &wire::Load, disks: &impl Disks) -> Result<(), WorkError> {
+        let Self { mut channel, recipient, executor: _ } = self;
+        let (Ok(data), Ok(output)) = (disks.data(), disks.output()) else {
+            return send(&mut channel, withheld(Cause::EngineFailed));
+        };
+        let keys = |request: wire::LoadKeyRequest| {
+            send(&mut channel, to_host::Message::LoadKeyRequest(request)).ok()?;
+            let Some(to_zone::Message::Keys(sealed)) = receive(&mut channel).ok()? else { return None };
+            open_for_load(recipient, &sealed, load)
+        };
+        let told = match load::run(load, &Disk::file(data), output, keys) {
+            Ok(loaded) => to_host::Message::Loaded(loaded),
+            Err(_) => withheld(Cause::EngineFailed),
+        };
+        send(&mut channel, told)
+    }
+}
+
+impl Planned {
+    /// Plans and judges. Nothing of data is here yet, so all that is wrong can be said.
+    fn new(question: Question) -> Result<Self, Refused> {
+        let judged = || -> Result<Judged, Refused> {
+            let plan = planning::plan(&question.sql, &question.tables)?;
+            Ok(judge(lower::lower(&plan)?, &question.schemas).map_err(Refusal::from)?)
+        };
+        // The planner is other people's code, and what it panics on is the question alone.
+        let judged = catch_unwind(AssertUnwindSafe(judged)).unwrap_or_else(|_| {
+            Err(Refusal::NotAllowed { construct: "a construct in it", instead: "ask it in a simpler form" }.into())
+        })?;
+        let files = columns(&judged, &question);
+        Ok(Self { judged: Arc::new(judged), question, files })
+    }
+
+    fn answer(
+        self,
+        recipient: Recipient,
+        sealed: &wire::SealedKeys,
+        executor: &Executor,
+        disks: &impl Disks,
+        deadline: Instant,
+    ) -> Result<wire::Answer, Cause> {
+        let expected = Expected { work: self.question.query, launch: self.question.launch, files: &self.files };
+        let now = now().ok_or(Cause::EngineFailed)?;
+        let keys = recipient.open(sealed, &expected, now).map_err(|_| Cause::KeysRefused)?;
+        let limits = self.question.limits;
+        let run = Run {
+            judged: Arc::clone(&self.judged),
+            tables: self.open(&keys, disks)?,
+            limits,
+            least_subjects: self.question.least_subjects,
+            scratch: disks.scratch(limits.scratch).map_err(|_| Cause::EngineFailed)?,
+        };
+        let outcome = executor.run(run, deadline)?;
+        let table = answer::answer(&self.judged, &outcome, &limits)?;
+        Ok(wire::Answer { table: Some(table) })
+    }
+
+    /// Opens the tables that the plan scans, in the order of the question.
+    fn open(&self, keys: &OpenKeys, disks: &impl Disks) -> Result<Vec<Option<Arc<dyn TableProvider>>>, Cause> {
+        let disk = Disk::file(disks.data().map_err(|_| Cause::DamagedFile)?);
+        let scanned: BTreeSet<usize> = self.judged.plan().scans.iter().map(|scan| scan.table).collect();
+        let open = |(place, table): (usize, &question::AskedTable)| {
+            if !scanned.contains(&place) {
+                return Ok(None);
+            }
+            // Damaged lengths make the Parquet crate panic.
+            let open = || EncryptedTable::open(&disk, &table.dataset, &table.layout, &table.files, &keys.files);
+            let opened = catch_unwind(AssertUnwindSafe(open)).map_err(|_| Cause::DamagedFile)?;
+            Ok(Some(Arc::new(opened.map_err(|_| Cause::DamagedFile)?) as Arc<dyn TableProvider>))
+        };
+        self.question.tables.iter().enumerate().map(open).collect()
+    }
+}
+
+/// The columns that a plan reads, of each file of each table that it scans.
+fn columns(judged: &Judged, question: &Question) -> Vec<FileColumns> {
+    let mut named: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
+    for (scan, table) in judged.plan().scans.iter().enumerate() {
+        let declared = judged.table(scan).map(Table::columns).unwrap_or_default();
+        let names = judged.columns(scan).filter_map(|place| Some(declared.get(place)?.name.clone()));
+        named.entry(table.table).or_default().extend(names);
+    }
+    let files = named.into_iter().filter_map(|(table, columns)| Some((question.tables.get(table)?, columns)));
+    files
+        .flat_map(|(table, columns)| table.files.iter().map(move |file| (file, columns.clone())))
+        .filter_map(|(file, columns)| Some(FileColumns { file_id: file.file_id.as_slice().try_into().ok()?, columns }))
+        .collect()
+}
+
+fn open_for_load(recipient: Recipient, sealed: &wire::SealedKeys, load: &wire::Load) -> Option<OpenKeys> {
+    let schema = load.schema.as_ref()?;
+    let columns = schema.columns.iter().map(|column| column.name.clone()).collect();
+    let file = FileColumns { file_id: load.file_id.as_slice().try_into().ok()?, columns };
+    let work = load.load_id.as_slice().try_into().ok()?;
+    let launch = load.launch_id.as_slice().try_into().ok()?;
+    let expected = Expected { work, launch, files: std::slice::from_ref(&file) };
+    recipient.open(sealed, &expected, now()?).ok()
+}
+
+fn withheld(cause: Cause) -> to_host::Message {
+    to_host::Message::Withheld(cause.to_wire())
+}
+
+fn send(channel: &mut File, message: to_host::Message) -> Result<(), WorkError> {
+    Ok(frame::write(channel, &wire::ToHost { message: Some(message) }, frame::TO_HOST)?)
+}
+
+fn receive(channel: &mut File) -> Result<Option<to_zone::Message>, WorkError> {
+    match frame::read::<wire::ToZone>(channel, frame::TO_ZONE)? {
+        None => Ok(None),
+        Some(wire::ToZone { message: Some(message) }) => Ok(Some(message)),
+        Some(wire::ToZone { message: None }) => Err(WorkError::OutOfTurn),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the zone's one reading of the clock, which the host set")]
+fn now() -> Option<octroi_proto::Instant> {
+    octroi_proto::Instant::try_from(std::time::SystemTime::now()).ok()
 }

@@ -11,7 +11,6 @@
 
 mod confine;
 mod disks;
-mod engine;
 mod init;
 mod scratch;
 mod sys;
@@ -23,6 +22,8 @@ use std::{
     os::fd::AsFd as _,
     process::ExitCode,
 };
+
+use octroi_zone::engine;
 
 use self::{confine::Reach, disks::Disks};
 

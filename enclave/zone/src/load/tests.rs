@@ -14,6 +14,11 @@ use crate::table::{
     EncryptedTable,
     tests::{Dice, ask, column, declared, keys},
 };
+use ::parquet::{
+    arrow::ArrowWriter,
+    basic::{Compression, ZstdLevel},
+    file::properties::WriterProperties,
+};
 use age::x25519;
 use age_core::secrecy::ExposeSecret as _;
 use arrow::{
@@ -163,7 +168,7 @@ fn bad(report: &v1::LoadReport) -> Vec<String> {
 
 fn parquet(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
     let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let mut writer = ::parquet::arrow::ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.into_inner().unwrap()
 }
@@ -402,6 +407,26 @@ fn what_the_output_does_not_hold_is_too_large() {
     assert_eq!(case.failure(), "");
     case.output_bytes = FIRST_OFFSET + 1024;
     assert_eq!(case.failure(), "too_large");
+}
+
+/// 60 MB of one text, in a file of a few kilobytes.
+#[test]
+fn what_decompresses_to_too_much_is_refused() {
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("person", Arc::new(Int32Array::from_iter_values(0..1_000))),
+        ("cost", Arc::new(Int32Array::from_iter_values(0..1_000))),
+        ("ward", Arc::new(StringArray::from_iter_values(std::iter::repeat_n("x".repeat(60_000), 1_000)))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let properties = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    let file = writer.into_inner().unwrap();
+    assert!(file.len() < 1 << 20);
+    assert_eq!(Case::new(v1::TableFormat::Parquet, &file).failure(), "too_large");
 }
 
 #[test]

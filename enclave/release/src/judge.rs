@@ -1,0 +1,436 @@
+//! The first check, of the plan alone: no data is looked at, so that its verdict can be told at once and plainly.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    expression::{Arithmetic, Expression, Literal},
+    plan::{Aggregate, Aggregation, Join, JoinKind, Plan, RowColumn, Rows, Step},
+    schema::{Column, Digits, Schemas, Table, Type},
+    typing::{may_be_null, same, type_of},
+};
+
+/// A plan that may run. Made by [`judge`] alone.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    plan: Plan,
+    schemas: Schemas,
+    columns: Vec<BTreeSet<usize>>,
+    counts: Vec<SubjectCount>,
+    cell_types: Vec<Type>,
+    output_types: Vec<Type>,
+}
+
+/// Distinct subjects to be counted in each cell, up to the threshold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SubjectCount {
+    /// Whose values are counted; a missing one is nobody's.
+    pub subject: RowColumn,
+    /// Only of rows where this is there: the argument of an aggregate, which is about no other rows.
+    pub beside: Option<Expression<RowColumn>>,
+}
+
+/// Why a plan may not run. Says nothing of data.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// A hidden column is named.
+    #[error("column `{column}` of `{table}` is hidden: leave it out of the question")]
+    Hidden {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+    },
+    /// Those whom rows are about cannot be counted.
+    #[error("the subjects of `{table}` are hidden: its steward must declare them countable before it can be asked")]
+    Uncountable {
+        /// The table.
+        table: String,
+    },
+    /// No table is read.
+    #[error("no table is asked: aggregate the rows of one")]
+    NoTable,
+    /// A table or column that there is not.
+    #[error("a column is not in the declared schema")]
+    Column,
+    /// A construct over values of a type that it is not allowed for.
+    #[error("{construct} is not allowed over values of these types: see which functions and types a question may use")]
+    Type {
+        /// What was written.
+        construct: &'static str,
+    },
+    /// A cast that some value would make fail.
+    #[error("a cast can fail on a value: write TRY_CAST, which gives NULL instead, or leave it out")]
+    Cast,
+    /// Whole numbers that would overflow.
+    #[error("arithmetic over whole numbers is too wide to be exact: cast to DOUBLE first")]
+    TooWide,
+    /// An aggregate over what can single out a row.
+    #[error("{aggregate} may only be taken of columns, with +, - and *, or divided by a number: put conditions in WHERE")]
+    Argument {
+        /// What was written.
+        aggregate: &'static str,
+    },
+    /// A join of a form that is not listed.
+    #[error("a join needs columns of both sides that are equal, and outer joins no other condition")]
+    Join,
+    /// More than can be checked.
+    #[error("the question is too long to be checked: ask it in parts")]
+    TooLong,
+    /// The plan is not put together as a plan is.
+    #[error("the question could not be understood: ask it in a simpler form")]
+    Malformed,
+}
+
+/// Judges a plan against the schemas of the tables it reads. What is not allowed here is refused.
+///
+/// # Errors
+/// [`Rejection`].
+pub fn judge(plan: Plan, schemas: &Schemas) -> Result<Judged, Rejection> {
+    let judge = Judge { plan: &plan, schemas };
+    judge.size()?;
+    judge.rows(&plan.rows)?;
+    let columns = judge.columns()?;
+    let cell_types = judge.cells()?;
+    let output_types = judge.steps(&cell_types)?;
+    let counts = judge.counts();
+    Ok(Judged { columns, counts, cell_types, output_types, schemas: schemas.clone(), plan })
+}
+
+impl Judged {
+    /// The plan: this one may run, and no other.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The tables it may scan.
+    pub fn schemas(&self) -> &Schemas {
+        &self.schemas
+    }
+
+    /// Places of the columns that a scan reads, in order: those that the plan names and its subjects'. None when it reads
+    /// none, or when there is no such scan.
+    pub fn columns(&self, scan: usize) -> impl Iterator<Item = usize> + '_ {
+        self.columns.get(scan).into_iter().flatten().copied()
+    }
+
+    /// What is to be counted in each cell.
+    pub fn counts(&self) -> &[SubjectCount] {
+        &self.counts
+    }
+
+    /// Types of a cell: of its keys, then of its aggregates.
+    pub fn cell_types(&self) -> &[Type] {
+        &self.cell_types
+    }
+
+    /// Types of the answer's columns.
+    pub fn output_types(&self) -> &[Type] {
+        &self.output_types
+    }
+
+    /// The type of an expression over rows.
+    ///
+    /// # Errors
+    /// As [`judge`]; none for an expression of the plan.
+    pub fn row_type(&self, expression: &Expression<RowColumn>) -> Result<Type, Rejection> {
+        self.judge().row_type(expression)
+    }
+
+    /// The declared column of a scan.
+    pub fn column(&self, column: RowColumn) -> Option<&Column> {
+        self.judge().column(column)
+    }
+
+    /// The table of a scan.
+    pub fn table(&self, scan: usize) -> Option<&Table> {
+        self.judge().table(scan)
+    }
+
+    fn judge(&self) -> Judge<'_> {
+        Judge { plan: &self.plan, schemas: &self.schemas }
+    }
+}
+
+struct Judge<'a> {
+    plan: &'a Plan,
+    schemas: &'a Schemas,
+}
+
+impl<'a> Judge<'a> {
+    fn size(&self) -> Result<(), Rejection> {
+        let mut nodes = 0_usize;
+        self.visit(&mut |_| nodes += 1);
+        for step in &self.plan.steps {
+            step_expressions(step).for_each(|expression| expression.visit(&mut |_| nodes += 1));
+        }
+        let scans = self.plan.scans.len();
+        if scans == 0 {
+            return Err(Rejection::NoTable);
+        }
+        if nodes > MOST_NODES || scans > MOST_SCANS || self.plan.steps.len() > MOST_STEPS {
+            return Err(Rejection::TooLong);
+        }
+        let mut read = self.plan.rows.scans();
+        read.sort_unstable();
+        if read == (0..scans).collect::<Vec<_>>() { Ok(()) } else { Err(Rejection::Malformed) }
+    }
+
+    fn rows(&self, rows: &Rows) -> Result<(), Rejection> {
+        match rows {
+            Rows::Scan(_) => Ok(()),
+            Rows::Filter(rows, condition) => {
+                self.rows(rows)?;
+                self.within(condition, rows)?;
+                self.condition(condition)
+            }
+            Rows::Join(join) => {
+                self.rows(&join.left)?;
+                self.rows(&join.right)?;
+                self.join(join)
+            }
+        }
+    }
+
+    fn join(&self, join: &Join) -> Result<(), Rejection> {
+        if join.on.is_empty() {
+            return Err(Rejection::Join);
+        }
+        for (left, right) in &join.on {
+            self.within(left, &join.left)?;
+            self.within(right, &join.right)?;
+            same(self.row_type(left)?, self.row_type(right)?, "a join")?;
+        }
+        match (&join.filter, join.kind) {
+            (None, _) => Ok(()),
+            (Some(filter), JoinKind::Inner) => {
+                let mut inside = true;
+                columns_of(filter, &mut |column| {
+                    inside &= join.left.reads(column.scan) || join.right.reads(column.scan);
+                });
+                if inside { self.condition(filter) } else { Err(Rejection::Malformed) }
+            }
+            (Some(_), JoinKind::Left | JoinKind::Right | JoinKind::Full) => Err(Rejection::Join),
+        }
+    }
+
+    fn condition(&self, condition: &Expression<RowColumn>) -> Result<(), Rejection> {
+        same(self.row_type(condition)?, Type::Boolean, "a condition").map(drop)
+    }
+
+    /// Whether an expression rests on these rows and no others.
+    fn within(&self, expression: &Expression<RowColumn>, rows: &Rows) -> Result<(), Rejection> {
+        let mut inside = true;
+        columns_of(expression, &mut |column| inside &= rows.reads(column.scan));
+        if inside { Ok(()) } else { Err(Rejection::Malformed) }
+    }
+
+    /// The columns that each scan reads.
+    fn columns(&self) -> Result<Vec<BTreeSet<usize>>, Rejection> {
+        let mut columns = vec![BTreeSet::new(); self.plan.scans.len()];
+        let mut rejected = Ok(());
+        self.visit(&mut |expression| {
+            if let Expression::Column(named) = expression {
+                match (self.named(*named), columns.get_mut(named.scan)) {
+                    (Ok(()), Some(scan)) => drop(scan.insert(named.column)),
+                    (Ok(()), None) => rejected = Err(Rejection::Column),
+                    (Err(rejection), _) => rejected = Err(rejection),
+                }
+            }
+        });
+        rejected?;
+        for (scan, named) in columns.iter_mut().enumerate() {
+            let table = self.table(scan).ok_or(Rejection::Column)?;
+            for subject in table.subjects() {
+                if table.columns().get(*subject).is_none_or(|column| column.hidden) {
+                    return Err(Rejection::Uncountable { table: table.name().to_owned() });
+                }
+                named.insert(*subject);
+            }
+        }
+        Ok(columns)
+    }
+
+    fn named(&self, named: RowColumn) -> Result<(), Rejection> {
+        let column = self.column(named).ok_or(Rejection::Column)?;
+        if column.hidden {
+            let table = self.table(named.scan).map(|table| table.name().to_owned()).unwrap_or_default();
+            return Err(Rejection::Hidden { table, column: column.name.clone() });
+        }
+        Ok(())
+    }
+
+    fn cells(&self) -> Result<Vec<Type>, Rejection> {
+        let keys = self.plan.keys.iter().map(|key| self.row_type(key));
+        let aggregates = self.plan.aggregates.iter().map(|aggregate| self.aggregate(aggregate));
+        let types = keys.chain(aggregates).collect::<Result<Vec<_>, _>>()?;
+        if types.is_empty() { Err(Rejection::Malformed) } else { Ok(types) }
+    }
+
+    fn aggregate(&self, aggregate: &Aggregate) -> Result<Type, Rejection> {
+        let name = aggregate.of.name();
+        let Some(argument) = &aggregate.argument else {
+            return if aggregate.of == Aggregation::CountRows {
+                Ok(Type::Integer(Digits::STORED))
+            } else {
+                Err(Rejection::Malformed)
+            };
+        };
+        let holds = self.row_type(argument)?;
+        // A count of what is there is about those rows, whatever condition says which they are; see `SubjectCount`.
+        if aggregate.of != Aggregation::Count && !contributes(argument) {
+            return Err(Rejection::Argument { aggregate: name });
+        }
+        match (aggregate.of, holds) {
+            (Aggregation::Count | Aggregation::CountDistinct, _) => Ok(Type::Integer(Digits::STORED)),
+            (Aggregation::Sum, Type::Integer(digits)) => {
+                digits.summed().map(Type::Integer).ok_or(Rejection::TooWide)
+            }
+            (
+                Aggregation::Sum
+                | Aggregation::Mean
+                | Aggregation::Variance
+                | Aggregation::PopulationVariance
+                | Aggregation::Deviation
+                | Aggregation::PopulationDeviation,
+                Type::Float,
+            )
+            | (
+                Aggregation::Mean
+                | Aggregation::Variance
+                | Aggregation::PopulationVariance
+                | Aggregation::Deviation
+                | Aggregation::PopulationDeviation,
+                Type::Integer(_),
+            ) => Ok(Type::Float),
+            (Aggregation::CountRows, _) => Err(Rejection::Malformed),
+            _ => Err(Rejection::Type { construct: name }),
+        }
+    }
+
+    fn steps(&self, cell_types: &[Type]) -> Result<Vec<Type>, Rejection> {
+        let mut types = cell_types.to_vec();
+        for step in &self.plan.steps {
+            let column = |place: usize| types.get(place).copied();
+            let after = step_expressions(step)
+                .map(|expression| type_of(expression, &column))
+                .collect::<Result<Vec<_>, _>>()?;
+            match step {
+                Step::Having(_) if after != [Type::Boolean] => {
+                    return Err(Rejection::Type { construct: "HAVING" });
+                }
+                Step::Project(_) => types = after,
+                Step::Having(_) | Step::Sort(_) | Step::Limit { .. } => {}
+            }
+        }
+        if types.len() == self.plan.output.len() { Ok(types) } else { Err(Rejection::Malformed) }
+    }
+
+    /// Every subject of every scan, in all rows of a cell and in those that each aggregate is about.
+    fn counts(&self) -> Vec<SubjectCount> {
+        let mut beside = vec![None];
+        for argument in self.plan.aggregates.iter().filter_map(|aggregate| aggregate.argument.as_ref()) {
+            let missing = |column: RowColumn| {
+                self.column(column).is_none_or(|column| column.nullable) || self.plan.rows.may_lack(column.scan)
+            };
+            if may_be_null(argument, &missing) && !beside.contains(&Some(argument)) {
+                beside.push(Some(argument));
+            }
+        }
+        let subjects = |scan| self.table(scan).map(Table::subjects).unwrap_or_default().iter().map(move |column| (scan, *column));
+        (0..self.plan.scans.len())
+            .flat_map(subjects)
+            .flat_map(|(scan, column)| {
+                let subject = RowColumn { scan, column };
+                beside.iter().map(move |beside| SubjectCount { subject, beside: beside.cloned() })
+            })
+            .collect()
+    }
+
+    fn row_type(&self, expression: &Expression<RowColumn>) -> Result<Type, Rejection> {
+        type_of(expression, &|column| self.column(column).map(|column| column.holds))
+    }
+
+    fn column(&self, column: RowColumn) -> Option<&'a Column> {
+        self.table(column.scan)?.columns().get(column.column)
+    }
+
+    fn table(&self, scan: usize) -> Option<&'a Table> {
+        self.schemas.table(self.plan.scans.get(scan)?.table)
+    }
+
+    /// Every expression over rows, and each one in it.
+    fn visit(&self, see: &mut impl FnMut(&Expression<RowColumn>)) {
+        self.plan.rows.visit(&mut |expression| expression.visit(&mut |inner| see(inner)));
+        let arguments = self.plan.aggregates.iter().filter_map(|aggregate| aggregate.argument.as_ref());
+        for expression in self.plan.keys.iter().chain(arguments) {
+            expression.visit(&mut |inner| see(inner));
+        }
+    }
+}
+
+impl Aggregation {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CountRows | Self::Count => "COUNT",
+            Self::CountDistinct => "COUNT(DISTINCT)",
+            Self::Sum => "SUM",
+            Self::Mean => "AVG",
+            Self::Variance => "VAR_SAMP",
+            Self::PopulationVariance => "VAR_POP",
+            Self::Deviation => "STDDEV_SAMP",
+            Self::PopulationDeviation => "STDDEV_POP",
+        }
+    }
+}
+
+fn columns_of(expression: &Expression<RowColumn>, see: &mut impl FnMut(RowColumn)) {
+    expression.visit(&mut |inner| {
+        if let Expression::Column(column) = inner {
+            see(*column);
+        }
+    });
+}
+
+fn step_expressions(step: &Step) -> impl Iterator<Item = &Expression<usize>> {
+    let expressions: Vec<&Expression<usize>> = match step {
+        Step::Having(condition) => vec![condition],
+        Step::Project(columns) => columns.iter().collect(),
+        Step::Sort(keys) => keys.iter().map(|key| &key.by).collect(),
+        Step::Limit { .. } => Vec::new(),
+    };
+    expressions.into_iter()
+}
+
+/// Whether each row's part in an aggregate is its own value: nothing here tells one row from another by a condition.
+fn contributes(argument: &Expression<RowColumn>) -> bool {
+    match argument {
+        Expression::Column(_) | Expression::Literal(_) => true,
+        Expression::Negate(one) => contributes(one),
+        Expression::Cast(one, to) => matches!(to, Type::Integer(_) | Type::Float) && contributes(one),
+        Expression::Arithmetic(Arithmetic::Add | Arithmetic::Subtract | Arithmetic::Multiply, left, right) => {
+            contributes(left) && contributes(right)
+        }
+        Expression::Arithmetic(Arithmetic::Divide, left, right) => {
+            contributes(left) && matches!(**right, Expression::Literal(Literal::Integer(_) | Literal::Float(_)))
+        }
+        Expression::And(_)
+        | Expression::Or(_)
+        | Expression::Not(_)
+        | Expression::IsNull(_)
+        | Expression::Compare(..)
+        | Expression::In(..)
+        | Expression::Like { .. }
+        | Expression::Arithmetic(Arithmetic::Remainder, ..)
+        | Expression::Case { .. }
+        | Expression::Call(..)
+        | Expression::TryCast(..) => false,
+    }
+}
+
+const MOST_SCANS: usize = 16;
+const MOST_NODES: usize = 10_000;
+const MOST_STEPS: usize = 64;
+
+#[cfg(test)]
+mod tests;

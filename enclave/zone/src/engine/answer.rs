@@ -1,0 +1,139 @@
+//! Released rows as they are told.
+
+use arrow::{
+    array::{Array, AsArray, RecordBatch},
+    datatypes::{DataType, Decimal128Type, Decimal256Type, Float64Type, Int64Type},
+    util::display::array_value_to_string,
+};
+use octroi_proto::wire::v1::{AnswerColumn, AnswerRow, AnswerTable, AnswerValue, answer_value::Value};
+use octroi_release::{Judged, Literal, Type};
+use prost::Message as _;
+
+use super::{execute::Outcome, question::Limits, refusal::Cause};
+
+/// The answer, if it is within its limits.
+///
+/// # Errors
+/// [`Cause::TooManyRows`].
+pub(super) fn answer(judged: &Judged, outcome: &Outcome, limits: &Limits) -> Result<AnswerTable, Cause> {
+    if outcome.rows.num_rows() > limits.rows {
+        return Err(Cause::TooManyRows);
+    }
+    let columns = outcome.rows.columns().iter().zip(judged.output_types()).zip(&judged.plan().output);
+    let columns = columns.map(|((values, holds), named)| Told::new(values.as_ref(), *holds, &named.name));
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let row = |row| AnswerRow { values: columns.iter().map(|column| column.value(row)).collect() };
+    let table = AnswerTable {
+        rows: (0..outcome.rows.num_rows()).map(row).collect(),
+        keys_without_value: keys_without_value(judged, &outcome.kept)?,
+        columns: columns.into_iter().map(|column| column.column).collect(),
+    };
+    if table.encoded_len() > limits.bytes.min(MOST_BYTES) { Err(Cause::TooManyRows) } else { Ok(table) }
+}
+
+/// One column, its values converted.
+struct Told {
+    column: AnswerColumn,
+    values: Vec<Option<Value>>,
+}
+
+impl Told {
+    fn new(values: &dyn Array, holds: Type, name: &str) -> Result<Self, Cause> {
+        let (values, told, rounding) = match holds {
+            Type::Boolean => {
+                let values = values.as_boolean_opt().ok_or(Cause::EngineFailed)?;
+                (values.iter().map(|value| value.map(Value::Boolean)).collect(), "boolean", EXACT)
+            }
+            Type::Integer(_) => whole(values)?,
+            Type::Float => {
+                let values = values.as_primitive_opt::<Float64Type>().ok_or(Cause::EngineFailed)?;
+                // No JSON has infinities; a quotient by zero is missing.
+                let told = |value: Option<f64>| value.filter(|value| value.is_finite()).map(Value::Float);
+                (values.iter().map(told).collect(), "float", EXACT)
+            }
+            Type::String => {
+                let values = values.as_string_view_opt().ok_or(Cause::EngineFailed)?;
+                (values.iter().map(|value| value.map(|value| Value::String(value.to_owned()))).collect(), "string", EXACT)
+            }
+            Type::Date => (moments(values)?, "date", EXACT),
+            Type::Timestamp => (moments(values)?, "timestamp", EXACT),
+        };
+        let column = AnswerColumn { name: name.to_owned(), r#type: told.to_owned(), rounding: rounding.to_owned() };
+        Ok(Self { column, values })
+    }
+
+    fn value(&self, row: usize) -> AnswerValue {
+        AnswerValue { value: self.values.get(row).cloned().flatten() }
+    }
+}
+
+type Values = (Vec<Option<Value>>, &'static str, &'static str);
+
+/// Whole numbers; floats if one of them does not fit into 64 bits.
+fn whole(values: &dyn Array) -> Result<Values, Cause> {
+    let narrow: Option<Vec<Option<i64>>>;
+    match values.data_type() {
+        DataType::Int64 => narrow = Some(values.as_primitive::<Int64Type>().iter().collect()),
+        DataType::Decimal128(_, 0) => {
+            let fit = |value: Option<i128>| value.map(i64::try_from).transpose().ok();
+            narrow = values.as_primitive::<Decimal128Type>().iter().map(fit).collect();
+        }
+        DataType::Decimal256(_, 0) => {
+            let fit = |value: Option<arrow::datatypes::i256>| match value.map(|value| value.to_i128()) {
+                None => Some(None),
+                Some(value) => value.and_then(|value| i64::try_from(value).ok()).map(Some),
+            };
+            narrow = values.as_primitive::<Decimal256Type>().iter().map(fit).collect();
+        }
+        _ => return Err(Cause::EngineFailed),
+    }
+    if let Some(narrow) = narrow {
+        return Ok((narrow.into_iter().map(|value| value.map(Value::Integer)).collect(), "integer", EXACT));
+    }
+    let floats = arrow::compute::cast(values, &DataType::Float64).map_err(|_| Cause::EngineFailed)?;
+    let floats = floats.as_primitive_opt::<Float64Type>().ok_or(Cause::EngineFailed)?;
+    Ok((floats.iter().map(|value| value.map(Value::Float)).collect(), "float", "15 significant digits"))
+}
+
+/// In RFC 3339.
+fn moments(values: &dyn Array) -> Result<Vec<Option<Value>>, Cause> {
+    let told = |row: usize| match values.is_null(row) {
+        true => Ok(None),
+        false => array_value_to_string(values, row).map(|text| Some(Value::String(text))).map_err(|_| Cause::EngineFailed),
+    };
+    (0..values.len()).map(told).collect()
+}
+
+fn keys_without_value(judged: &Judged, kept: &RecordBatch) -> Result<Vec<AnswerRow>, Cause> {
+    let Some(listed) = judged.listed_keys() else { return Ok(Vec::new()) };
+    let columns = listed.iter().map(|key| kept.columns().get(*key).ok_or(Cause::EngineFailed));
+    let columns = columns.collect::<Result<Vec<_>, _>>()?;
+    let present = (0..kept.num_rows()).filter_map(|row| columns.iter().map(|column| key(column.as_ref(), row)).collect());
+    let keys = judged.keys_without_value(&present.collect::<Vec<_>>());
+    let told = |key: Vec<Literal>| AnswerRow { values: key.into_iter().map(|value| AnswerValue { value: told(value) }).collect() };
+    Ok(keys.into_iter().map(told).collect())
+}
+
+/// A key's value, of a type that can have a domain.
+fn key(column: &dyn Array, row: usize) -> Option<Literal> {
+    if column.is_null(row) {
+        return None;
+    }
+    match column.data_type() {
+        DataType::Utf8View => Some(Literal::String(column.as_string_view().value(row).to_owned())),
+        DataType::Int64 => Some(Literal::Integer(column.as_primitive::<Int64Type>().value(row))),
+        _ => None,
+    }
+}
+
+fn told(value: Literal) -> Option<Value> {
+    match value {
+        Literal::String(value) => Some(Value::String(value)),
+        Literal::Integer(value) => Some(Value::Integer(value)),
+        Literal::Null(_) | Literal::Boolean(_) | Literal::Float(_) | Literal::Date(_) | Literal::Timestamp(_) => None,
+    }
+}
+
+const EXACT: &str = "none";
+/// Of an answer, whatever its limits: it must fit into a frame.
+const MOST_BYTES: usize = octroi_attest::frame::TO_HOST - 4_096;

@@ -1,0 +1,194 @@
+//! Relations: rows up to their cells, and the steps over cells that may leave.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::{
+    catalog::TableProvider,
+    common::{Column, DataFusionError, JoinType, TableReference},
+    datasource::provider_as_source,
+    functions_aggregate::{
+        average::avg_udaf,
+        count::count_udaf,
+        stddev::{stddev_pop_udaf, stddev_udaf},
+        sum::sum_udaf,
+        variance::{var_pop_udaf, var_samp_udaf},
+    },
+    logical_expr::{
+        AggregateUDF, Cast, Expr, LogicalPlan, LogicalPlanBuilder, SortExpr, TableSource, expr::AggregateFunction, lit,
+    },
+};
+use octroi_release::{
+    Aggregate, Aggregation, Expression, Join, JoinKind, Judged, LeastSubjects, RowColumn, Rows, SortKey, Step,
+    SubjectCount, Type,
+};
+
+use super::{Columns, decimal, form, unjudged};
+use crate::engine::subjects::subjects;
+
+/// The judged plan as far as its cells: of each cell the keys and aggregates in the forms of [`Judged::cell_types`], then
+/// one column for each of [`Judged::counts`]. `tables` are in the order of the question.
+///
+/// # Errors
+/// Whatever the engine finds wrong with it: nothing, for a judged plan.
+pub(in crate::engine) fn cells(
+    judged: &Judged,
+    tables: &[Option<Arc<dyn TableProvider>>],
+    least: LeastSubjects,
+) -> Result<LogicalPlan, DataFusionError> {
+    let name = |column: RowColumn| {
+        let relation = TableReference::bare(scan_name(column.scan));
+        judged.column(column).map(|declared| Column::new(Some(relation), declared.name.clone()))
+    };
+    let holds = |column: RowColumn| judged.column(column).map(|declared| declared.holds);
+    let raise = Raise { judged, tables, columns: Columns { name: &name, holds: &holds } };
+    raise.cells(least)
+}
+
+/// The steps over cells, from a relation whose columns are named by [`cell_name`].
+///
+/// # Errors
+/// As [`cells`].
+pub(in crate::engine) fn steps(
+    judged: &Judged,
+    cells: Arc<dyn TableProvider>,
+) -> Result<LogicalPlan, DataFusionError> {
+    let mut plan = LogicalPlanBuilder::scan("cells", provider_as_source(cells), None)?;
+    let mut types = judged.cell_types().to_vec();
+    for step in &judged.plan().steps {
+        let name = |place: usize| Some(Column::new_unqualified(cell_name(place)));
+        let holds = |place: usize| types.get(place).copied();
+        let columns = Columns { name: &name, holds: &holds };
+        match step {
+            Step::Having(condition) => plan = plan.filter(columns.raise(condition)?)?,
+            Step::Project(expressions) => {
+                let raised = expressions.iter().enumerate();
+                let raised = raised.map(|(place, one)| Ok(columns.raise(one)?.alias(cell_name(place))));
+                plan = plan.project(raised.collect::<Result<Vec<_>, DataFusionError>>()?)?;
+                types = expressions.iter().map(|one| columns.of(one)).collect::<Result<_, _>>()?;
+            }
+            Step::Sort(keys) => plan = plan.sort(order(keys, &columns, types.len())?)?,
+            Step::Limit { skip, most } => {
+                let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+                plan = plan.limit(size(*skip), most.map(size))?;
+            }
+        }
+    }
+    plan.build()
+}
+
+/// What a column of a cell, or of a step over cells, is called.
+pub(in crate::engine) fn cell_name(place: usize) -> String {
+    format!("c{place}")
+}
+
+/// By the keys, then by every column, so that nothing but what is released decides.
+fn order(keys: &[SortKey], columns: &Columns<'_, usize>, width: usize) -> Result<Vec<SortExpr>, DataFusionError> {
+    let asked = keys.iter().map(|key| Ok(columns.raise(&key.by)?.sort(!key.descending, key.nulls_first)));
+    let rest = (0..width).map(|place| Ok(columns.raise(&Expression::Column(place))?.sort(true, false)));
+    asked.chain(rest).collect()
+}
+
+struct Raise<'a> {
+    judged: &'a Judged,
+    tables: &'a [Option<Arc<dyn TableProvider>>],
+    columns: Columns<'a, RowColumn>,
+}
+
+impl Raise<'_> {
+    fn cells(&self, least: LeastSubjects) -> Result<LogicalPlan, DataFusionError> {
+        let plan = self.judged.plan();
+        let keys = plan.keys.iter().enumerate();
+        let keys = keys.map(|(place, key)| Ok(self.columns.raise(key)?.alias(cell_name(place))));
+        let keys = keys.collect::<Result<Vec<_>, DataFusionError>>()?;
+        let counter = subjects(least);
+        let counts = self.judged.counts().iter().map(|count| self.count(count, &counter));
+        let aggregates = plan.aggregates.iter().map(|aggregate| self.aggregate(aggregate)).chain(counts);
+        let aggregates = aggregates.enumerate().map(|(place, one)| Ok(one?.alias(cell_name(keys.len() + place))));
+        let aggregates = aggregates.collect::<Result<Vec<_>, DataFusionError>>()?;
+        let width = keys.len() + aggregates.len();
+        let cells = self.rows(&plan.rows)?.aggregate(keys, aggregates)?;
+        // Sums come wider than they need be.
+        let forms = self.judged.cell_types().iter().map(|holds| form(*holds));
+        let forms = forms.chain(std::iter::repeat(DataType::UInt64));
+        let columns = (0..width).zip(forms).map(|(place, to)| {
+            let column = Expr::Column(Column::new_unqualified(cell_name(place)));
+            Expr::Cast(Cast::new(column.into(), to)).alias(cell_name(place))
+        });
+        cells.project(columns)?.build()
+    }
+
+    fn rows(&self, rows: &Rows) -> Result<LogicalPlanBuilder, DataFusionError> {
+        match rows {
+            Rows::Scan(scan) => self.scan(*scan),
+            Rows::Filter(rows, condition) => self.rows(rows)?.filter(self.columns.raise(condition)?),
+            Rows::Join(join) => self.join(join),
+        }
+    }
+
+    fn scan(&self, scan: usize) -> Result<LogicalPlanBuilder, DataFusionError> {
+        let place = self.judged.plan().scans.get(scan).ok_or_else(unjudged)?.table;
+        let table = self.tables.get(place).and_then(Option::as_ref).ok_or_else(unjudged)?;
+        let source: Arc<dyn TableSource> = provider_as_source(Arc::clone(table));
+        let columns = self.judged.columns(scan).collect();
+        LogicalPlanBuilder::scan(scan_name(scan), source, Some(columns))
+    }
+
+    fn join(&self, join: &Join) -> Result<LogicalPlanBuilder, DataFusionError> {
+        let kind = match join.kind {
+            JoinKind::Inner => JoinType::Inner,
+            JoinKind::Left => JoinType::Left,
+            JoinKind::Right => JoinType::Right,
+            JoinKind::Full => JoinType::Full,
+        };
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        for (one, other) in &join.on {
+            let [one, other] = self.columns.alike([one, other])?;
+            left.push(one);
+            right.push(other);
+        }
+        let filter = join.filter.as_ref().map(|filter| self.columns.raise(filter)).transpose()?;
+        self.rows(&join.left)?.join_with_expr_keys(self.rows(&join.right)?.build()?, kind, (left, right), filter)
+    }
+
+    fn aggregate(&self, aggregate: &Aggregate) -> Result<Expr, DataFusionError> {
+        let Some(argument) = &aggregate.argument else { return Ok(call(count_udaf(), lit(1_i64), false, None)) };
+        let float = || self.columns.raise_as(argument, DataType::Float64);
+        match aggregate.of {
+            Aggregation::CountRows => Err(unjudged()),
+            Aggregation::Count => Ok(call(count_udaf(), self.columns.raise(argument)?, false, None)),
+            Aggregation::CountDistinct => Ok(call(count_udaf(), self.columns.raise(argument)?, true, None)),
+            Aggregation::Sum => Ok(call(sum_udaf(), self.summand(argument)?, false, None)),
+            Aggregation::Mean => Ok(call(avg_udaf(), float()?, false, None)),
+            Aggregation::Variance => Ok(call(var_samp_udaf(), float()?, false, None)),
+            Aggregation::PopulationVariance => Ok(call(var_pop_udaf(), float()?, false, None)),
+            Aggregation::Deviation => Ok(call(stddev_udaf(), float()?, false, None)),
+            Aggregation::PopulationDeviation => Ok(call(stddev_pop_udaf(), float()?, false, None)),
+        }
+    }
+
+    /// Whole numbers are summed in decimals that hold any sum of them.
+    fn summand(&self, argument: &Expression<RowColumn>) -> Result<Expr, DataFusionError> {
+        match self.columns.of(argument)? {
+            Type::Integer(digits) => {
+                let wide = digits.summed().is_none_or(|digits| matches!(form(Type::Integer(digits)), DataType::Decimal256(..)));
+                self.columns.raise_as(argument, decimal(digits, wide))
+            }
+            _ => self.columns.raise(argument),
+        }
+    }
+
+    fn count(&self, count: &SubjectCount, counter: &Arc<AggregateUDF>) -> Result<Expr, DataFusionError> {
+        let subject = self.columns.raise(&Expression::Column(count.subject))?;
+        let beside = count.beside.as_ref().map(|beside| self.columns.raise(beside)).transpose()?;
+        Ok(call(Arc::clone(counter), subject, false, beside.map(|beside| Box::new(Expr::IsNotNull(beside.into())))))
+    }
+}
+
+fn call(function: Arc<AggregateUDF>, argument: Expr, distinct: bool, filter: Option<Box<Expr>>) -> Expr {
+    Expr::AggregateFunction(AggregateFunction::new_udf(function, vec![argument], distinct, filter, Vec::new(), None))
+}
+
+fn scan_name(scan: usize) -> String {
+    format!("s{scan}")
+}

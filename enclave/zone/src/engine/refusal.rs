@@ -1,0 +1,140 @@
+//! Why a question is refused before any key is asked for, and why an answer is kept back afterwards.
+//!
+//! The first says what the question alone shows, plainly. The second is for the steward, one word of a fixed list: it may
+//! depend on data, so nothing of it reaches who asked.
+
+use datafusion::common::DataFusionError;
+use octroi_proto::wire::zone as wire;
+use octroi_release::Rejection;
+
+/// Why a question is refused, and where in it.
+#[derive(Debug, thiserror::Error)]
+#[error("{refusal}")]
+pub(super) struct Refused {
+    pub(super) refusal: Refusal,
+    /// Byte offsets into the SQL.
+    pub(super) at: Option<(u32, u32)>,
+}
+
+/// Why a question is refused. Says nothing of data: there is none yet.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(super) enum Refusal {
+    /// Above the limit of text or of what can be checked.
+    #[error("the question is too long: ask it in parts")]
+    TooLong,
+    /// Not SQL.
+    #[error("the question is not SQL as it is understood here: {text}")]
+    Syntax { text: String },
+    /// Not one query.
+    #[error("a question is one SELECT: nothing else runs here")]
+    OneSelect,
+    /// A table that the question was not admitted for, or that there is not.
+    #[error("there is no table `{name}` in the datasets asked: write \"dataset\".\"table\", or name its dataset too")]
+    UnknownTable { name: String },
+    /// A column that no table asked has.
+    #[error("there is no column `{name}` in the tables asked")]
+    UnknownColumn { name: String },
+    /// A column that several tables have.
+    #[error("column `{name}` is in several tables: write which one's")]
+    AmbiguousColumn { name: String },
+    /// A function off the list.
+    #[error("function `{name}` may not be used in a question")]
+    Function { name: String },
+    /// SQL that makes no sense.
+    #[error("the question makes no sense: {text}")]
+    Senseless { text: String },
+    /// A construct off the list.
+    #[error("{construct} may not be used in a question: {instead}")]
+    NotAllowed { construct: &'static str, instead: &'static str },
+    /// What the first check refuses.
+    #[error(transparent)]
+    Judged(#[from] Rejection),
+}
+
+/// Why nothing may leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Cause {
+    /// No keys came, or not those asked for.
+    #[error("keys_refused")]
+    KeysRefused,
+    /// A table's file is not the one that was loaded, or is damaged.
+    #[error("damaged_file")]
+    DamagedFile,
+    /// Memory and scratch together are not enough.
+    #[error("out_of_memory")]
+    OutOfMemory,
+    /// It took too long.
+    #[error("out_of_time")]
+    OutOfTime,
+    /// More rows, or longer ones, than an answer may have.
+    #[error("too_many_rows")]
+    TooManyRows,
+    /// No cell is about enough subjects.
+    #[error("too_few_subjects")]
+    TooFewSubjects,
+    /// The engine failed.
+    #[error("engine_failed")]
+    EngineFailed,
+}
+
+impl Refused {
+    /// As it is told to who asked.
+    pub(super) fn to_wire(&self) -> wire::Rejected {
+        let (from, to) = self.at.unwrap_or_default();
+        wire::Rejected { code: self.refusal.code().to_owned(), text: self.refusal.to_string(), from, to }
+    }
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, at: None }
+    }
+}
+
+impl Refusal {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::TooLong | Self::Judged(Rejection::TooLong) => "too_long",
+            Self::Syntax { .. } | Self::Senseless { .. } | Self::OneSelect => "syntax",
+            Self::UnknownTable { .. } | Self::Judged(Rejection::NoTable) => "unknown_table",
+            Self::UnknownColumn { .. } | Self::AmbiguousColumn { .. } | Self::Judged(Rejection::Column) => {
+                "unknown_column"
+            }
+            Self::Judged(Rejection::Hidden { .. }) => "hidden_column",
+            Self::Judged(Rejection::Uncountable { .. }) => "unit_missing",
+            Self::Function { .. }
+            | Self::NotAllowed { .. }
+            | Self::Judged(
+                Rejection::Type { .. }
+                | Rejection::Cast
+                | Rejection::TooWide
+                | Rejection::Argument { .. }
+                | Rejection::Join
+                | Rejection::Malformed,
+            ) => "not_allowed",
+        }
+    }
+}
+
+impl Cause {
+    /// As it is told to the steward.
+    pub(super) fn to_wire(self) -> wire::Withheld {
+        wire::Withheld { cause: self.to_string() }
+    }
+}
+
+/// The kind alone is kept: the engine's texts hold values.
+impl From<DataFusionError> for Cause {
+    fn from(error: DataFusionError) -> Self {
+        match error.find_root() {
+            DataFusionError::ResourcesExhausted(_) => Self::OutOfMemory,
+            DataFusionError::ParquetError(_) | DataFusionError::IoError(_) => Self::DamagedFile,
+            DataFusionError::ArrowError(error, _)
+                if matches!(**error, arrow::error::ArrowError::ParquetError(_) | arrow::error::ArrowError::ExternalError(_)) =>
+            {
+                Self::DamagedFile
+            }
+            _ => Self::EngineFailed,
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! A host for one zone at a time, and two encrypted tables: flights about aircraft, and weather about nobody.
+
+use std::{
+    fs::File,
+    io::{self, Seek as _, SeekFrom, Write as _},
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    sync::{Arc, OnceLock},
+    thread,
+};
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
+use datafusion::execution::TempFileFactory;
+use octroi_attest::{FileColumns, FileKeys, OpenKeys, envelope, frame};
+use octroi_proto::wire::{
+    v1,
+    zone::{self as wire, to_host, to_zone},
+};
+
+use crate::{
+    engine::{Disks, Waiting, question::Question},
+    table::{self, FIRST_OFFSET, Schema},
+};
+
+/// One flight.
+#[derive(Debug, Clone)]
+pub(super) struct Flight {
+    pub(super) tail: Option<String>,
+    pub(super) carrier: &'static str,
+    pub(super) month: i64,
+    pub(super) delay: Option<f64>,
+    pub(super) distance: i64,
+    pub(super) day: i32,
+    pub(super) at: i64,
+    pub(super) late: bool,
+}
+
+/// What a zone told.
+#[derive(Debug, PartialEq)]
+pub(super) enum Told {
+    Rejected { code: String, text: String, at: (u32, u32) },
+    Answer { table: v1::AnswerTable, asked: Vec<String> },
+    Withheld(String),
+}
+
+/// A question with what can be wrong with it and its disk.
+pub(super) struct Asked {
+    pub(super) sql: String,
+    pub(super) least: u32,
+    pub(super) limits: wire::Limits,
+    /// Changes the disk before it is read.
+    pub(super) damage: Option<u64>,
+    /// Seals the keys of another launch.
+    pub(super) other_launch: bool,
+}
+
+impl Asked {
+    pub(super) fn new(sql: &str) -> Self {
+        let limits = wire::Limits {
+            memory_bytes: 256 << 20,
+            scratch_bytes: 0,
+            result_rows: 1_000,
+            result_bytes: 1 << 20,
+            wall_milliseconds: 60_000,
+        };
+        Self { sql: sql.to_owned(), least: 11, limits, damage: None, other_launch: false }
+    }
+
+    pub(super) fn tell(self) -> Told {
+        let (ours, zones) = UnixStream::pair().unwrap();
+        let disk = disk(self.damage);
+        let zone = thread::spawn(move || {
+            let waiting = Waiting::start(File::from(OwnedFd::from(zones))).unwrap();
+            waiting.work(&disk).unwrap();
+        });
+        let told = self.converse(&mut File::from(OwnedFd::from(ours)));
+        zone.join().unwrap();
+        told
+    }
+
+    pub(super) fn question(&self) -> wire::Question {
+        let tables = tables();
+        let table = |table: &Stored| wire::Table {
+            dataset: "nyc-flights".into(),
+            schema: Some(table.schema.clone()),
+            version: 1,
+            files: vec![table.file.clone()],
+        };
+        wire::Question {
+            query_id: vec![1; 16],
+            launch_id: vec![2; 16],
+            sql: self.sql.clone(),
+            tables: tables.iter().map(table).collect(),
+            limits: Some(self.limits),
+            least_subjects: self.least,
+        }
+    }
+
+    fn converse(&self, channel: &mut File) -> Told {
+        let Some(to_host::Message::Ready(ready)) = receive(channel) else { panic!("no Ready") };
+        send(channel, to_zone::Message::Question(self.question()));
+        let request = match receive(channel).unwrap() {
+            to_host::Message::KeyRequest(request) => request,
+            to_host::Message::Rejected(rejected) => {
+                return Told::Rejected { code: rejected.code, text: rejected.text, at: (rejected.from, rejected.to) };
+            }
+            other => panic!("{other:?}"),
+        };
+        let files: Vec<FileColumns> = request.files.iter().map(|file| FileColumns::parse(file).unwrap()).collect();
+        let asked = request.files.iter().flat_map(|file| file.columns.clone()).collect();
+        let launch = if self.other_launch { 3 } else { 2 };
+        let binding = envelope::Binding {
+            work: [1; 16].into(),
+            launch: [launch; 16].into(),
+            files: files.clone(),
+            expires: crate::engine::now().unwrap() + std::time::Duration::from_secs(60),
+        };
+        let keys = OpenKeys { files: files.iter().map(keys_of).collect(), ingest_file_key: None };
+        let sealed = envelope::seal(&ready.public_key.try_into().unwrap(), &binding, &keys).unwrap();
+        send(channel, to_zone::Message::Keys(sealed));
+        match receive(channel).unwrap() {
+            to_host::Message::Answer(answer) => Told::Answer { table: answer.table.unwrap(), asked },
+            to_host::Message::Withheld(withheld) => Told::Withheld(withheld.cause),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// The answer to a question that has one, as its columns' names and its rows' values as text.
+pub(super) fn rows(sql: &str) -> Vec<Vec<String>> {
+    match Asked::new(sql).tell() {
+        Told::Answer { table, .. } => table.rows.iter().map(shown).collect(),
+        other => panic!("{sql}: {other:?}"),
+    }
+}
+
+pub(super) fn shown(row: &v1::AnswerRow) -> Vec<String> {
+    use v1::answer_value::Value;
+    let value = |value: &v1::AnswerValue| match &value.value {
+        None => "-".to_owned(),
+        Some(Value::Boolean(value)) => value.to_string(),
+        Some(Value::Integer(value)) => value.to_string(),
+        Some(Value::Float(value)) => format!("{value:.6}"),
+        Some(Value::String(value)) => value.clone(),
+    };
+    row.values.iter().map(value).collect()
+}
+
+/// The question, parsed, for what needs no channel.
+pub(super) fn parsed(sql: &str) -> Question {
+    Question::parse(Asked::new(sql).question()).unwrap()
+}
+
+/// 20,000 flights of 200 aircraft; carrier ZZ has but 5 of them, HA none.
+pub(super) fn flights() -> &'static [Flight] {
+    static FLIGHTS: OnceLock<Vec<Flight>> = OnceLock::new();
+    FLIGHTS.get_or_init(|| (0..20_000).map(flight).collect())
+}
+
+pub(super) fn temperature(month: i64) -> f64 {
+    month as f64 * 2.5 - 3.0
+}
+
+fn flight(number: i64) -> Flight {
+    let plane = number * 7919 % 200;
+    let carrier = if plane < 5 { "ZZ" } else { ["AA", "DL", "UA"][(plane % 3) as usize] };
+    let month = number % 12 + 1;
+    let day = 15_706 + (number * 31 % 365) as i32;
+    Flight {
+        tail: (number % 97 != 0).then(|| format!("N{plane:05}")),
+        carrier,
+        month,
+        delay: (number % 11 != 0).then(|| (number * 37 % 181) as f64 - 20.0),
+        distance: 100 + number * 13 % 2_500,
+        day,
+        at: i64::from(day) * 86_400_000_000 + number % 86_400 * 1_000_000,
+        late: number % 4 == 0,
+    }
+}
+
+struct Stored {
+    schema: v1::TableSchema,
+    file: wire::TableFile,
+    bytes: Vec<u8>,
+}
+
+/// Weather lies behind the flights on the disk.
+fn tables() -> &'static [Stored; 2] {
+    static TABLES: OnceLock<[Stored; 2]> = OnceLock::new();
+    TABLES.get_or_init(|| {
+        let flights = store(flights_schema(), flights_columns(), 7, FIRST_OFFSET);
+        let after = (FIRST_OFFSET + flights.file.length).next_multiple_of(4096);
+        let months: Vec<i64> = (1..=12).collect();
+        let warmth: Vec<f64> = months.iter().map(|month| temperature(*month)).collect();
+        let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(months)), Arc::new(Float64Array::from(warmth))];
+        let weather = store(weather_schema(), columns, 8, after);
+        [flights, weather]
+    })
+}
+
+fn store(schema: v1::TableSchema, columns: Vec<ArrayRef>, file: u8, offset: u64) -> Stored {
+    let layout = Schema::parse(&schema).unwrap();
+    let names = schema.columns.iter().map(|column| column.name.clone()).collect();
+    let keys = keys_of(&FileColumns { file_id: [file; 16].into(), columns: names });
+    let mut writer = table::Writer::new(Vec::new(), "nyc-flights", &layout, &keys).unwrap();
+    writer.write(&RecordBatch::try_new(layout.stored(), columns).unwrap()).unwrap();
+    let (pins, bytes) = writer.finish().unwrap();
+    Stored { schema, file: pins.table_file(offset), bytes }
+}
+
+fn keys_of(file: &FileColumns) -> FileKeys {
+    let key = |name: &str| {
+        let mut key = [file.file_id.as_bytes()[0]; 32];
+        key.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place ^= byte);
+        key.into()
+    };
+    let columns = file.columns.iter().map(|name| (name.clone(), key(name))).collect();
+    FileKeys { file_id: file.file_id, footer: key(""), columns }
+}
+
+fn flights_schema() -> v1::TableSchema {
+    use v1::ColumnType::{Boolean, Date, Float, Integer, String, Timestamp};
+    let carriers = ["AA", "DL", "HA", "UA", "ZZ"].map(str::to_owned).to_vec();
+    v1::TableSchema {
+        name: "flights".into(),
+        columns: vec![
+            column("tail", String, true),
+            v1::Column { domain: carriers, ..column("carrier", String, false) },
+            v1::Column { domain: (1..=12).map(|month| month.to_string()).collect(), ..column("month", Integer, false) },
+            column("delay", Float, true),
+            column("distance", Integer, false),
+            column("day", Date, false),
+            column("at", Timestamp, false),
+            column("late", Boolean, false),
+            v1::Column { hidden: true, ..column("secret", String, false) },
+            column("big", Integer, false),
+        ],
+        subjects: vec!["tail".into()],
+    }
+}
+
+fn weather_schema() -> v1::TableSchema {
+    let columns = vec![
+        column("month", v1::ColumnType::Integer, false),
+        column("temperature", v1::ColumnType::Float, false),
+    ];
+    v1::TableSchema { name: "weather".into(), columns, subjects: Vec::new() }
+}
+
+fn column(name: &str, holds: v1::ColumnType, nullable: bool) -> v1::Column {
+    v1::Column { name: name.into(), r#type: holds.into(), nullable, ..v1::Column::default() }
+}
+
+fn flights_columns() -> Vec<ArrayRef> {
+    let all = flights();
+    vec![
+        Arc::new(StringArray::from_iter(all.iter().map(|flight| flight.tail.as_deref()))),
+        Arc::new(StringArray::from_iter_values(all.iter().map(|flight| flight.carrier))),
+        Arc::new(Int64Array::from_iter_values(all.iter().map(|flight| flight.month))),
+        Arc::new(Float64Array::from_iter(all.iter().map(|flight| flight.delay))),
+        Arc::new(Int64Array::from_iter_values(all.iter().map(|flight| flight.distance))),
+        Arc::new(Date32Array::from_iter_values(all.iter().map(|flight| flight.day))),
+        Arc::new(TimestampMicrosecondArray::from_iter_values(all.iter().map(|flight| flight.at)).with_timezone("UTC")),
+        Arc::new(BooleanArray::from_iter(all.iter().map(|flight| Some(flight.late)))),
+        Arc::new(StringArray::from_iter_values(all.iter().map(|_| "planted"))),
+        Arc::new(Int64Array::from_iter_values(all.iter().map(|_| i64::MAX))),
+    ]
+}
+
+struct TestDisks(File);
+
+impl Disks for TestDisks {
+    fn data(&self) -> io::Result<File> {
+        self.0.try_clone()
+    }
+
+    fn output(&self) -> io::Result<File> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn scratch(&self, _bytes: u64) -> io::Result<Option<Arc<dyn TempFileFactory>>> {
+        Ok(None)
+    }
+}
+
+fn disk(damage: Option<u64>) -> TestDisks {
+    let mut file = tempfile::tempfile().unwrap();
+    for table in tables() {
+        file.seek(SeekFrom::Start(table.file.disk_offset)).unwrap();
+        file.write_all(&table.bytes).unwrap();
+    }
+    if let Some(at) = damage {
+        file.seek(SeekFrom::Start(FIRST_OFFSET + at)).unwrap();
+        file.write_all(&[0x5a; 64]).unwrap();
+    }
+    // Whole blocks, as on a device.
+    file.set_len((FIRST_OFFSET + (64 << 20)).next_multiple_of(4096)).unwrap();
+    TestDisks(file)
+}
+
+fn send(channel: &mut File, message: to_zone::Message) {
+    frame::write(channel, &wire::ToZone { message: Some(message) }, frame::TO_ZONE).unwrap();
+}
+
+fn receive(channel: &mut File) -> Option<to_host::Message> {
+    frame::read::<wire::ToHost>(channel, frame::TO_HOST).unwrap().and_then(|frame| frame.message)
+}

@@ -1,0 +1,211 @@
+//! What may be asked, and what is refused before any key is there.
+
+use super::harness::{Asked, Told, parsed};
+use crate::{engine::Planned, table::tests::Dice};
+
+/// Questions that honest analysts ask.
+const ALLOWED: &[&str] = &[
+    "SELECT count(*) FROM flights",
+    "SELECT carrier, count(*) FROM flights GROUP BY carrier",
+    "SELECT carrier, month, avg(delay) AS mean FROM flights WHERE delay IS NOT NULL GROUP BY carrier, month",
+    "SELECT count(DISTINCT tail) FROM flights",
+    "SELECT sum(distance), avg(distance), stddev(delay), var_pop(delay) FROM flights",
+    "SELECT sum(distance * 2 + 1) FROM flights",
+    "SELECT sum(distance * distance) FROM flights",
+    "SELECT sum(distance / 10) FROM flights WHERE distance / month > 100",
+    "SELECT DISTINCT carrier FROM flights",
+    "SELECT date_trunc('month', at) AS m, count(*) FROM flights GROUP BY 1 ORDER BY 1",
+    "SELECT date_trunc('month', day) AS m, count(*) FROM flights GROUP BY m",
+    "SELECT extract(YEAR FROM day), extract(dow FROM at), count(*) FROM flights GROUP BY 1, 2",
+    "SELECT floor(delay / 15) * 15 AS bin, count(*) FROM flights WHERE delay BETWEEN 0 AND 120 GROUP BY bin ORDER BY bin",
+    "SELECT lower(carrier), count(*) FROM flights WHERE carrier LIKE 'A%' OR carrier IN ('DL', 'UA') GROUP BY 1",
+    "SELECT CASE WHEN distance < 500 THEN 'short' WHEN distance < 1500 THEN 'medium' ELSE 'long' END AS reach, \
+     count(*) FROM flights GROUP BY reach",
+    "SELECT carrier, sum(distance) / count(*) AS per FROM flights GROUP BY carrier HAVING count(*) > 100 ORDER BY per DESC LIMIT 2",
+    "SELECT carrier, round(avg(delay), 2) AS mean, 100 * count(delay) / count(*) AS share FROM flights GROUP BY carrier",
+    "SELECT f.carrier, avg(w.temperature) FROM flights f JOIN weather w ON f.month = w.month GROUP BY f.carrier",
+    "SELECT w.temperature, count(*) FROM flights f, weather w WHERE f.month = w.month GROUP BY w.temperature",
+    "SELECT carrier, avg(temperature) FROM flights LEFT JOIN weather USING (month) GROUP BY carrier",
+    "WITH late AS (SELECT carrier, delay FROM flights WHERE late) SELECT carrier, avg(delay) FROM late GROUP BY carrier",
+    "SELECT n, count(*) FROM (SELECT month + 1 AS n FROM flights) t WHERE n < 7 GROUP BY n",
+    "SELECT a.carrier, count(*) FROM flights a JOIN flights b ON a.tail = b.tail AND a.distance = b.distance GROUP BY a.carrier",
+    "SELECT avg(temperature) FROM weather",
+    "SELECT count(*) FROM \"nyc-flights\".\"flights\" WHERE at >= '2013-03-01' AND day < DATE '2013-06-01'",
+    "SELECT count(*) FROM flights WHERE at >= TIMESTAMP '2013-03-01 00:00:00' AND NOT late",
+    "SELECT month % 2 = 0 AS even, count(*) FROM flights GROUP BY even",
+    "SELECT count(*) FROM flights WHERE coalesce(delay, 0) > 10 AND nullif(carrier, 'AA') IS NOT NULL",
+    "SELECT count(*) FROM flights WHERE try_cast(substring(tail, 2, 5) AS BIGINT) < 100",
+    "SELECT count(CASE WHEN delay > 30 THEN 1 END) FROM flights",
+    "SELECT count(*) FROM flights WHERE delay > distance AND length(carrier) = 2 AND starts_with(tail, 'N')",
+    "SELECT late, count(*) FROM flights GROUP BY late",
+    "SELECT carrier, CAST(sum(distance) AS DOUBLE) / 1000 FROM flights GROUP BY carrier",
+];
+
+/// What must not run, and by which code it is refused.
+const REFUSED: &[(&str, &str)] = &[
+    ("SELECT", "syntax"),
+    ("SELECT count(*) FROM flights WHERE (", "syntax"),
+    ("", "syntax"),
+    ("SELECT count(*) FROM flights; SELECT count(*) FROM flights", "syntax"),
+    ("EXPLAIN SELECT count(*) FROM flights", "syntax"),
+    ("EXPLAIN ANALYZE SELECT count(*) FROM flights", "syntax"),
+    ("COPY (SELECT * FROM flights) TO '/tmp/x.csv'", "syntax"),
+    ("CREATE EXTERNAL TABLE t STORED AS CSV LOCATION '/etc/passwd'", "syntax"),
+    ("CREATE TABLE t AS SELECT * FROM flights", "syntax"),
+    ("INSERT INTO flights VALUES (1)", "syntax"),
+    ("SET datafusion.execution.batch_size = 1", "syntax"),
+    ("SHOW TABLES", "syntax"),
+    ("DESCRIBE flights", "syntax"),
+    ("SELECT * FROM information_schema.tables", "unknown_table"),
+    ("SELECT count(*) FROM passengers", "unknown_table"),
+    ("SELECT count(*) FROM other.flights", "unknown_table"),
+    ("SELECT count(*) FROM '/etc/passwd'", "unknown_table"),
+    ("SELECT count(*) FROM flights WHERE colour = 'red'", "unknown_column"),
+    ("SELECT count(*) FROM flights f JOIN weather w ON f.month = w.month WHERE month = 1", "unknown_column"),
+    ("SELECT count(*) FROM flights WHERE secret = 'x'", "hidden_column"),
+    ("SELECT secret, count(*) FROM flights GROUP BY secret", "hidden_column"),
+    ("SELECT count(DISTINCT secret) FROM flights", "hidden_column"),
+    ("SELECT * FROM flights", "not_allowed"),
+    ("SELECT tail FROM flights LIMIT 5", "not_allowed"),
+    ("SELECT 1", "unknown_table"),
+    ("VALUES (1)", "unknown_table"),
+    ("SELECT min(delay) FROM flights", "not_allowed"),
+    ("SELECT max(tail) FROM flights", "not_allowed"),
+    ("SELECT first_value(tail) FROM flights", "not_allowed"),
+    ("SELECT array_agg(tail) FROM flights", "not_allowed"),
+    ("SELECT string_agg(tail, ',') FROM flights", "not_allowed"),
+    ("SELECT median(delay) FROM flights", "not_allowed"),
+    ("SELECT sum(delay) OVER (PARTITION BY carrier) FROM flights", "not_allowed"),
+    ("SELECT carrier, sum(count(*)) OVER () FROM flights GROUP BY carrier", "not_allowed"),
+    ("SELECT count(*) FROM flights UNION ALL SELECT count(*) FROM flights", "not_allowed"),
+    ("SELECT carrier FROM flights INTERSECT SELECT carrier FROM flights", "not_allowed"),
+    ("SELECT count(*) FROM flights WHERE month IN (SELECT month FROM weather)", "not_allowed"),
+    ("SELECT count(*) FROM flights WHERE delay > (SELECT avg(temperature) FROM weather)", "not_allowed"),
+    ("SELECT count(*) FROM flights f WHERE EXISTS (SELECT 1 FROM weather w WHERE w.month = f.month)", "not_allowed"),
+    ("SELECT avg(n) FROM (SELECT carrier, count(*) AS n FROM flights GROUP BY carrier) t", "not_allowed"),
+    ("SELECT count(*) FROM (SELECT * FROM flights LIMIT 1) t", "not_allowed"),
+    ("SELECT count(*) FROM (SELECT * FROM flights ORDER BY delay DESC LIMIT 1) t", "not_allowed"),
+    ("SELECT count(*) FROM flights, weather", "not_allowed"),
+    ("SELECT count(*) FROM flights f JOIN weather w ON f.month < w.month", "not_allowed"),
+    ("SELECT sum(CASE WHEN tail = 'N00001' THEN distance ELSE 0 END) FROM flights", "not_allowed"),
+    ("SELECT sum(distance) FILTER (WHERE tail = 'N00001') FROM flights", "not_allowed"),
+    ("SELECT sum(distance * CAST(late AS BIGINT)) FROM flights WHERE CAST(tail AS BIGINT) = 1", "not_allowed"),
+    ("SELECT sum(floor(delay)) FROM flights", "not_allowed"),
+    ("SELECT sum(DISTINCT distance) FROM flights", "not_allowed"),
+    ("SELECT count(*) FROM flights WHERE CAST(carrier AS BIGINT) = 1", "not_allowed"),
+    ("SELECT count(*) FROM flights WHERE CAST(delay AS INT) = 1", "not_allowed"),
+    ("SELECT count(*) FROM flights WHERE random() < 0.5", "not_allowed"),
+    ("SELECT count(*) FROM flights WHERE at > now()", "not_allowed"),
+    ("SELECT count(*) FROM flights TABLESAMPLE SYSTEM (10)", "not_allowed"),
+    ("SELECT carrier, count(*) FROM flights GROUP BY ROLLUP (carrier)", "not_allowed"),
+    ("SELECT DISTINCT ON (carrier) tail FROM flights", "not_allowed"),
+    ("WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r", "not_allowed"),
+    ("SELECT count(*) FROM generate_series(1, 10)", "not_allowed"),
+    ("SELECT sum(big * big * big * big) FROM flights", "not_allowed"),
+    ("SELECT count(*) FROM flights WHERE carrier ~ 'A.*'", "not_allowed"),
+    ("SELECT count(*) FROM flights WHERE carrier SIMILAR TO 'A.*'", "not_allowed"),
+    ("SELECT count(*) FROM flights WHERE tail = $1", "not_allowed"),
+    ("SELECT tail || carrier, count(*) FROM flights GROUP BY 1", "not_allowed"),
+    ("SELECT carrier, tail, count(*) FROM flights GROUP BY carrier", "syntax"),
+];
+
+#[test]
+fn honest_questions_are_planned_and_ask_for_keys() {
+    let refused: Vec<_> = ALLOWED
+        .iter()
+        .filter_map(|sql| Planned::new(parsed(sql)).err().map(|refused| format!("{sql}\n    {refused}")))
+        .collect();
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+}
+
+#[test]
+fn what_is_not_on_the_list_is_refused_by_its_code() {
+    let wrong: Vec<_> = REFUSED
+        .iter()
+        .filter_map(|(sql, code)| match Planned::new(parsed(sql)) {
+            Ok(_) => Some(format!("{sql}\n    was allowed")),
+            Err(refused) if refused.to_wire().code != *code => Some(format!("{sql}\n    {} {refused}", refused.to_wire().code)),
+            Err(_) => None,
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn refusals_say_where_and_never_list_hidden_columns() {
+    let sql = "SELECT count(*)\nFROM flights WHERE colour = 1";
+    let Told::Rejected { code, text, at } = Asked::new(sql).tell() else { panic!("not rejected") };
+    assert_eq!((code.as_str(), at), ("unknown_column", (35, 41)));
+    assert!(text.contains("colour"));
+    for sql in ["SELECT nothing FROM flights", "SELECT carrier, nothing + 1 FROM flights GROUP BY carrier", "SELECT *, count(*) FROM flights"] {
+        let refused = Planned::new(parsed(sql)).err().unwrap().to_wire();
+        assert!(!refused.text.contains("secret"), "{}", refused.text);
+    }
+    let refused = Planned::new(parsed("SELECT count(*) FRM flights")).err().unwrap().to_wire();
+    assert_eq!((refused.code.as_str(), refused.from), ("syntax", 20));
+}
+
+#[test]
+fn keys_are_asked_for_the_columns_named_and_the_subjects_alone() {
+    let asked = |sql: &str| match Asked::new(sql).tell() {
+        Told::Answer { asked, .. } => asked,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(asked("SELECT count(*) FROM flights"), ["tail"]);
+    assert_eq!(asked("SELECT carrier, avg(delay) FROM flights WHERE late GROUP BY 1"), ["carrier", "delay", "late", "tail"]);
+    // Named, but of no consequence: the optimised plan counts.
+    assert_eq!(asked("SELECT count(*) FROM (SELECT carrier, day FROM flights) t"), ["tail"]);
+    let both = asked("SELECT count(*) FROM flights f JOIN weather w ON f.month = w.month");
+    assert_eq!(both, ["month", "tail", "month"]);
+}
+
+#[test]
+fn a_question_longer_than_can_be_checked_is_refused() {
+    let long = format!("SELECT count(*) FROM flights WHERE {}", vec!["month = 1"; 6_000].join(" OR "));
+    assert_eq!(code(&long), "too_long");
+    let much = format!("SELECT count(*) FROM flights WHERE month IN ({})", vec!["1"; 40_000].join(","));
+    assert_eq!(code(&much), "too_long");
+    let deep = format!("SELECT count(*) FROM flights WHERE {}late{}", "NOT (".repeat(60), ")".repeat(60));
+    assert_eq!(code(&deep), "syntax");
+    // Short to write, long to write out.
+    let mut doubled = "SELECT distance AS x0 FROM flights".to_owned();
+    for level in 1..30 {
+        doubled = format!("SELECT x{0} * 2 + x{0} % 7 AS x{level} FROM ({doubled}) t{level}", level - 1);
+    }
+    let code = code(&format!("SELECT sum(x29) FROM ({doubled}) t"));
+    assert!(["too_long", "not_allowed", "syntax"].contains(&code.as_str()), "{code}");
+    let chain = format!("SELECT count(*) FROM flights WHERE {}", vec!["month = 1 AND late"; 300].join(" OR "));
+    assert!(Planned::new(parsed(&chain)).is_ok());
+}
+
+/// Whatever words a question is put together from, it is allowed or refused, and what is allowed reads nothing hidden.
+#[test]
+fn any_heap_of_words_is_judged() {
+    const WORDS: &[&str] = &[
+        "SELECT", "FROM", "flights", "weather", "WHERE", "GROUP BY", "ORDER BY", "HAVING", "LIMIT", "count(*)", "sum(", "avg(",
+        "(", ")", ",", "*", "carrier", "delay", "month", "secret", "tail", "AND", "OR", "NOT", "=", "<", "1", "'a'", "0.5", "AS x",
+        "x", "JOIN", "LEFT JOIN", "ON", "f", "w", "f.month = w.month", "CASE WHEN", "THEN", "ELSE", "END", "IN (", "NULL", "CAST(",
+        "AS BIGINT)", "DISTINCT", "date_trunc('month', at)", "OVER ()", "UNION", "WITH t AS (", "BETWEEN", "LIKE", "/", "+", "-",
+    ];
+    const STARTS: &[&str] = &["SELECT count(*) FROM flights WHERE", "SELECT carrier, sum(distance) FROM flights", "SELECT", ""];
+    let mut dice = Dice::new(20_130_101);
+    let mut allowed = 0;
+    for _ in 0..3_000 {
+        let mut sql = (*dice.one(STARTS)).to_owned();
+        for _ in 0..dice.below(12) {
+            sql.push(' ');
+            sql.push_str(dice.one::<&str>(WORDS));
+        }
+        if let Ok(planned) = Planned::new(parsed(&sql)) {
+            allowed += 1;
+            assert!(planned.files.iter().all(|file| !file.columns.contains("secret")), "{sql}");
+            let flights = planned.judged.plan().scans.iter().any(|scan| scan.table == 0);
+            assert!(!flights || planned.files.iter().any(|file| file.columns.contains("tail")), "{sql}");
+        }
+    }
+    assert!(allowed > 20, "{allowed}");
+}
+
+fn code(sql: &str) -> String {
+    Planned::new(parsed(sql)).err().map(|refused| refused.to_wire().code).unwrap_or_default()
+}
