@@ -5,7 +5,7 @@ set -eu
 out=${1:?usage: docker/build.sh OUT}
 profile=${PROFILE:-release}
 cd "$(dirname "$0")/.."
-cargo build --workspace --locked --bin octroi --profile "$profile"
+cargo build --workspace --exclude octroi-zone --locked --bin octroi --profile "$profile"
 folder=$profile
 if [ "$profile" = dev ]; then folder=debug; fi
 mkdir -p "$out"

@@ -31,5 +31,5 @@ pub mod registry;
 mod secret_file;
 pub mod serve;
 pub mod settings;
-pub mod zone_host;
 pub mod zone;
+pub mod zone_host;

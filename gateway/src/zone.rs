@@ -310,8 +310,9 @@ impl From<Outcome> for v1::Answer {
 const NOT_RELEASED: &str =
     "no answer is released: ask for larger groups or less of the data, and see the release policy of the dataset";
 
-/// The host kills a zone a little later than this station gives up, so that the verdict is always this station's.
-const HOST_GRACE: Duration = Duration::from_secs(5);
+/// What a lease is longer than the work in it: serve gives up first, and says so; the host's kill is for a serve that
+/// does not.
+pub(crate) const HOST_GRACE: Duration = Duration::from_secs(5);
 /// How long a question waits for a zone before its asker is told to come back.
 const QUEUED: Duration = Duration::from_secs(120);
 /// The queue for a zone, and twice as much for packing and the evidence.

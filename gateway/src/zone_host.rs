@@ -27,6 +27,7 @@ use crate::{
     keys::server::listen,
     secret_file::{self, SecretFileError},
     settings::Zone,
+    zone::HOST_GRACE,
 };
 
 /// Why the zone host cannot run.
@@ -111,7 +112,7 @@ fn of_daemon(settings: &Zone, serve_uid: u32, scratch: PathBuf) -> daemon::Setti
         callers: vec![serve_uid, ROOT],
         scratch,
         most_scratch_bytes: settings.scratch_bytes.get(),
-        most_wall: settings.query_seconds.get().max(settings.load_seconds.get()),
+        most_wall: settings.query_seconds.get().max(settings.load_seconds.get()) + HOST_GRACE,
         at_once: settings.at_once.as_usize(),
         waiting: Bounds {
             total: settings.queue.as_usize(),

@@ -18,8 +18,8 @@ fn stubs() -> &'static PathBuf {
     let folder = STUBS.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let proto = repository().join("proto");
-        let files =
-            ["access", "dataset", "evidence", "object", "principal", "query", "table"].map(|name| format!("octroi/v1/{name}.proto"));
+        let files = ["access", "dataset", "evidence", "object", "principal", "query", "table"]
+            .map(|name| format!("octroi/v1/{name}.proto"));
         let made = Command::new(interpreter())
             .args(["-m", "grpc_tools.protoc"])
             .arg(format!("-I{}", proto.display()))

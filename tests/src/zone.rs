@@ -26,7 +26,7 @@ pub fn hostile_image() -> PathBuf {
 pub struct Declared<'a> {
     /// Its name.
     pub name: &'a str,
-    /// `("carrier", "string", "")`; the third is more lines of TOML (`hidden = true`).
+    /// `("carrier", "string", "")`; the third is more of its TOML (`, hidden = true`).
     pub columns: &'a [(&'a str, &'a str, &'a str)],
     /// Whom its rows are about.
     pub subjects: &'a [&'a str],
@@ -37,7 +37,12 @@ impl City {
     pub fn asking(settings: Settings<'_>) -> Self {
         let mut city = Self::init(&[]);
         let image = format!("{:?}", zone_image());
-        city.set(&[("zone", "image", &image), ("zone", "release_tick_milliseconds", "100"), ("zone", "waiting", "1")]);
+        city.set(&[
+            ("zone", "image", &image),
+            ("zone", "backends", "[\"vm\", \"process\"]"),
+            ("zone", "release_tick_milliseconds", "100"),
+            ("zone", "waiting", "1"),
+        ]);
         city.set(settings);
         city.serve();
         city.approve();
@@ -58,10 +63,12 @@ impl City {
         let mut text = format!("isolation = \"{isolation}\"\n");
         for table in tables {
             let subjects: Vec<String> = table.subjects.iter().map(|name| format!("{name:?}")).collect();
-            text += &format!("[[table]]\nname = {:?}\nsubjects = [{}]\n", table.name, subjects.join(", "));
+            text +=
+                &format!("[[tables]]\nname = {:?}\nsubjects = [{}]\ncolumns = [\n", table.name, subjects.join(", "));
             for (name, kind, more) in table.columns {
-                text += &format!("[[table.column]]\nname = {name:?}\ntype = {kind:?}\n{more}\n");
+                text += &format!("  {{ name = {name:?}, type = {kind:?}{more} }},\n");
             }
+            text += "]\n";
         }
         let file = self.file(&format!("{id}.schema.toml"), text);
         self.octroi("claire", &["dataset", "schema", id, file.to_str().expect("a path")]).expect();

@@ -11,6 +11,7 @@
 //! The same sources, toolchain and kernel give the same bytes, in whatever folder. Trusts the toolchain and what apt
 //! verified. Does not give: a measurement, which takes in QEMU as well and is the zone host's.
 
+mod again;
 mod archive;
 mod guest;
 mod kernel;
@@ -25,8 +26,9 @@ use clap::Args;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-pub(crate) use self::guest::nextest as guest_nextest;
+pub(crate) use self::guest::{Guest, nextest as guest_nextest};
 use self::{
+    again::AgainError,
     archive::Archive,
     kernel::{Kernel, KernelError},
 };
@@ -46,6 +48,9 @@ pub(crate) struct Options {
     /// Look for a newer kernel instead of taking the one that was fetched before
     #[arg(long)]
     newer_kernel: bool,
+    /// Build the guest once more from a copy of the clone in another folder, and see that every byte is the same
+    #[arg(long)]
+    again: bool,
 }
 
 /// Why there is no image.
@@ -70,6 +75,9 @@ pub(crate) enum ImageError {
     /// More than the format of the initramfs holds.
     #[error("the initramfs cannot be packed")]
     Archive(#[source] io::Error),
+    /// Another folder gives another image.
+    #[error(transparent)]
+    Again(#[from] AgainError),
     /// The manifest is no JSON.
     #[error("the manifest cannot be written")]
     Manifest(#[source] serde_json::Error),
@@ -79,7 +87,10 @@ pub(crate) enum ImageError {
 pub(crate) fn run(project: &Project, options: &Options) -> Result<(), ImageError> {
     prepare::machine(project, &[Need::CCompiler])?;
     let folder = options.out.clone().unwrap_or_else(|| folder(project));
-    let image = make(project, &folder, options.newer_kernel)?;
+    let image = make(project, Guest::Engine, &folder, options.newer_kernel)?;
+    if options.again {
+        again(project)?;
+    }
     progress::heading(&format!("the image in {}", folder.display()));
     println!("kernel {} {}", image.kernel.package, image.kernel.version);
     for (name, file) in &image.files {
@@ -93,12 +104,17 @@ pub(crate) fn folder(project: &Project) -> PathBuf {
     project.target().join("zone-image")
 }
 
+/// Where the tests' hostile image is made.
+pub(crate) fn hostile_folder(project: &Project) -> PathBuf {
+    project.target().join("hostile-image")
+}
+
 /// Builds the guest and packs the image.
-pub(crate) fn make(project: &Project, folder: &Path, newer_kernel: bool) -> Result<Manifest, ImageError> {
+pub(crate) fn make(project: &Project, guest: Guest, folder: &Path, newer_kernel: bool) -> Result<Manifest, ImageError> {
     progress::heading("building the guest");
-    process::run(&mut guest::build(project)).map_err(ImageError::Build)?;
+    process::run(&mut guest::build(project, guest)).map_err(ImageError::Build)?;
     let kernel = Kernel::fetched(project, newer_kernel)?;
-    let program = read(&guest::program(project))?;
+    let program = read(&guest::program(project, guest))?;
     let module = read(&kernel.module("kernel/drivers/block/virtio_blk.ko.xz"))?;
     let initramfs = initramfs(&program, &module).map_err(ImageError::Archive)?;
     fs::create_dir_all(folder).map_err(file(folder))?;
@@ -116,6 +132,12 @@ pub(crate) fn make(project: &Project, folder: &Path, newer_kernel: bool) -> Resu
     let text = serde_json::to_string_pretty(&manifest).map_err(ImageError::Manifest)?;
     place(folder, "manifest.json", format!("{text}\n").as_bytes())?;
     Ok(manifest)
+}
+
+/// Sees that the guest's program does not depend on the folder it is built in; all else of an image is packed the same.
+pub(crate) fn again(project: &Project) -> Result<(), ImageError> {
+    progress::heading("building the guest again, in another folder");
+    Ok(again::build(project)?)
 }
 
 /// What an image is made of.
@@ -177,6 +199,6 @@ fn file(path: &Path) -> impl FnOnce(io::Error) -> ImageError {
 }
 
 /// Locked down, modules signed; a panic ends the VM; no console. Small pages: a clone pays for each page that it
-/// writes to, and nothing is to share but the template.
+/// writes to. The root is of the kind whose size has no limit: the program fills more than half of a small machine.
 const COMMAND_LINE: &str = "lockdown=confidentiality module.sig_enforce=1 panic=-1 reboot=t quiet loglevel=0 \
-     transparent_hugepage=never random.trust_bootloader=off ipv6.disable=1";
+     transparent_hugepage=never random.trust_bootloader=off ipv6.disable=1 rootfstype=ramfs";

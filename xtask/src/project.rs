@@ -54,6 +54,11 @@ impl Project {
         &self.target
     }
 
+    /// The same project in another folder, where it has a target folder of its own.
+    pub(crate) fn copied_to(&self, root: &Path) -> Self {
+        Self { root: root.to_path_buf(), target: root.join("target"), ..self.clone() }
+    }
+
     /// A cargo command, run in the clone by the cargo that runs us.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(&self.cargo);

@@ -9,11 +9,11 @@
 //! dumps. Trusts the kernel and bubblewrap. Does not give: a filter of system calls, which is QEMU's own (`-sandbox`).
 
 use std::{
-    io,
+    io::{self, Read as _},
     os::{fd::OwnedFd, unix::process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -21,11 +21,7 @@ use std::{
 use command_fds::{CommandFdExt as _, FdMapping};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::Deserialize;
-use tokio::{
-    io::{AsyncRead, AsyncReadExt as _},
-    net::unix::pipe,
-    sync::oneshot,
-};
+use tokio::{io::AsyncReadExt as _, net::unix::pipe, sync::oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Where jailed programs are started from.
@@ -84,13 +80,28 @@ pub(crate) struct Process {
 }
 
 /// The thread that starts and reaps. It must outlive what it started: the kernel kills a `--die-with-parent` child
-/// when the *thread* that made it ends, and a runtime's threads come and go.
+/// when the *thread* that made it ends, and a runtime's threads come and go. The last to let go of it waits until all
+/// is reaped. A start is never left half-way: whoever is killed while bubblewrap is at work leaves its child behind.
 #[derive(Debug, Clone)]
-struct Launcher(mpsc::Sender<Order>);
+struct Launcher(Arc<Orders>);
 
+#[derive(Debug)]
+struct Orders {
+    orders: Option<mpsc::Sender<Order>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+#[derive(Debug)]
 enum Order {
-    Start(Box<Command>, oneshot::Sender<io::Result<Child>>),
+    Start(Box<Command>, io::PipeReader, oneshot::Sender<Result<Started, JailError>>),
     Reap(Child),
+}
+
+#[derive(Debug)]
+struct Started {
+    pid: Pid,
+    handle: OwnedFd,
+    warden: Child,
 }
 
 impl Jail {
@@ -100,7 +111,7 @@ impl Jail {
             return Err(JailError::Missing { path: bubblewrap, source });
         }
         let user = rustix::process::geteuid().is_root().then_some(user);
-        Ok(Self { bubblewrap, user, launcher: Launcher::start().map_err(JailError::System)? })
+        Ok(Self { bubblewrap, user, launcher: Launcher::begin().map_err(JailError::System)? })
     }
 
     /// Starts a program in a jail of its own.
@@ -108,11 +119,11 @@ impl Jail {
         let (told, tells) = io::pipe().map_err(JailError::System)?;
         let (said, says) = io::pipe().map_err(JailError::System)?;
         let command = self.command(launch, tells.into(), says)?;
-        let told = pipe::Receiver::from_owned_fd(told.into()).map_err(JailError::System)?;
         let said = pipe::Receiver::from_owned_fd(said.into()).map_err(JailError::System)?;
-        // in a task of its own: whoever gives up waiting must not leave a process that nobody knows
-        let started = tokio::spawn(start(self.launcher.clone(), command, told, said));
-        started.await.map_err(|error| JailError::System(io::Error::other(error)))?
+        let Started { pid, handle, warden } = self.launcher.start(command, told).await?;
+        let ended = CancellationToken::new();
+        tokio::spawn(log(said, ended.clone()));
+        Ok(Process { pid, handle, ended, warden: Some(warden), launcher: self.launcher.clone() })
     }
 
     fn command(&self, launch: Launch<'_>, tells: OwnedFd, says: io::PipeWriter) -> Result<Command, JailError> {
@@ -159,21 +170,35 @@ impl Drop for Process {
 }
 
 impl Launcher {
-    fn start() -> io::Result<Self> {
+    fn begin() -> io::Result<Self> {
         let (orders, queue) = mpsc::channel();
-        thread::Builder::new().name("octroi-launcher".to_owned()).spawn(move || serve(&queue))?;
-        Ok(Self(orders))
+        let thread = thread::Builder::new().name("octroi-launcher".to_owned()).spawn(move || serve(&queue))?;
+        Ok(Self(Arc::new(Orders { orders: Some(orders), thread: Some(thread) })))
     }
 
-    async fn spawn(&self, command: Command) -> io::Result<Child> {
+    async fn start(&self, command: Command, told: io::PipeReader) -> Result<Started, JailError> {
         let (answer, answered) = oneshot::channel();
-        let gone = || io::Error::from(io::ErrorKind::BrokenPipe);
-        self.0.send(Order::Start(Box::new(command), answer)).map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())?
+        self.order(Order::Start(Box::new(command), told, answer));
+        answered.await.map_err(|_| JailError::System(io::ErrorKind::BrokenPipe.into()))?
     }
 
     fn reap(&self, child: Child) {
-        let _ = self.0.send(Order::Reap(child));
+        self.order(Order::Reap(child));
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(orders) = &self.0.orders {
+            let _ = orders.send(order);
+        }
+    }
+}
+
+impl Drop for Orders {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -188,11 +213,18 @@ fn serve(queue: &mpsc::Receiver<Order>) {
             queue.recv_timeout(REAP_PAUSE)
         };
         match order {
-            Ok(Order::Start(mut command, answer)) => {
-                if let Err(Ok(unwanted)) = answer.send(command.spawn()) {
-                    ending.push((unwanted, Instant::now()));
+            Ok(Order::Start(command, told, answer)) => match start(*command, told) {
+                Ok(started) => {
+                    if let Err(Ok(unwanted)) = answer.send(Ok(started)) {
+                        let _ = pidfd_send_signal(&unwanted.handle, Signal::KILL);
+                        ending.push((unwanted.warden, Instant::now()));
+                    }
                 }
-            }
+                Err((error, warden)) => {
+                    ending.extend(warden.map(|warden| (warden, Instant::now())));
+                    let _ = answer.send(Err(error));
+                }
+            },
             Ok(Order::Reap(child)) => ending.push((child, Instant::now())),
             Err(mpsc::RecvTimeoutError::Timeout) => {}
             Err(mpsc::RecvTimeoutError::Disconnected) => {
@@ -212,37 +244,27 @@ fn still_ending(child: &mut Child, since: Instant) -> bool {
     matches!(child.try_wait(), Ok(None))
 }
 
-async fn start(
-    launcher: Launcher,
-    command: Command,
-    mut told: pipe::Receiver,
-    said: pipe::Receiver,
-) -> Result<Process, JailError> {
-    let warden = launcher.spawn(command).await.map_err(JailError::System)?;
-    let ended = CancellationToken::new();
-    tokio::spawn(log(said, ended.clone()));
-    let Some(pid) = child_pid(&mut told).await else {
-        launcher.reap(warden);
-        return Err(JailError::NoNamespaces);
-    };
+/// Starts bubblewrap and waits until it tells the program's number; on failure the warden is to be reaped.
+fn start(mut command: Command, told: io::PipeReader) -> Result<Started, (JailError, Option<Child>)> {
+    let warden = command.spawn().map_err(|error| (JailError::System(error), None))?;
+    // our copies of the program's descriptors close with it; the end of what is told would not come otherwise
+    drop(command);
+    let Some(pid) = child_pid(told) else { return Err((JailError::NoNamespaces, Some(warden))) };
     match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(handle) => Ok(Process { pid, handle, ended, warden: Some(warden), launcher }),
-        Err(error) => {
-            launcher.reap(warden);
-            Err(JailError::System(error.into()))
-        }
+        Ok(handle) => Ok(Started { pid, handle, warden }),
+        Err(error) => Err((JailError::System(error.into()), Some(warden))),
     }
 }
 
 /// The program's number, as bubblewrap tells it.
-async fn child_pid(told: &mut (impl AsyncRead + Unpin)) -> Option<Pid> {
+fn child_pid(told: io::PipeReader) -> Option<Pid> {
     #[derive(Deserialize)]
     struct Info {
         #[serde(rename = "child-pid")]
         child_pid: i32,
     }
     let mut text = Vec::new();
-    told.take(MOST_TOLD).read_to_end(&mut text).await.ok()?;
+    io::Read::take(told, MOST_TOLD).read_to_end(&mut text).ok()?;
     serde_json::from_slice(&text).ok().and_then(|info: Info| Pid::from_raw(info.child_pid))
 }
 
@@ -303,8 +325,6 @@ const REAP_PATIENCE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read as _;
-
     use super::*;
 
     fn jail() -> Jail {
@@ -352,6 +372,23 @@ mod tests {
             assert!(Instant::now() < deadline, "still there: zombie or alive");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    #[tokio::test]
+    async fn a_start_that_is_given_up_leaves_nothing() {
+        let (mut held, holds) = io::pipe().unwrap();
+        let jail = jail();
+        for patience in [0, 1, 2, 5, 10, 20, 40] {
+            let descriptors = vec![(3, holds.try_clone().unwrap().into())];
+            let arguments = vec!["-c".to_owned(), "while :; do read -t 1000 < <(:); done".to_owned()];
+            let program = Path::new("/usr/bin/bash");
+            let launch = jail.launch(Launch { program, arguments, descriptors, kvm: false });
+            let _ = tokio::time::timeout(Duration::from_millis(patience), launch).await;
+        }
+        drop((jail, holds));
+        let nobody = tokio::task::spawn_blocking(move || held.read(&mut [0]));
+        let read = tokio::time::timeout(Duration::from_secs(5), nobody).await.expect("a process still holds the pipe");
+        assert_eq!(read.unwrap().unwrap(), 0);
     }
 
     #[tokio::test]

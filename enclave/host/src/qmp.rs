@@ -213,10 +213,8 @@ fn send_once(socket: BorrowedFd<'_>, bytes: &[u8], descriptor: Option<BorrowedFd
 }
 
 fn ended(error: io::Error) -> QmpError {
-    match error.kind() {
-        io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof => QmpError::Ended,
-        _ => QmpError::Channel(error),
-    }
+    let ends = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof];
+    if ends.contains(&error.kind()) { QmpError::Ended } else { QmpError::Channel(error) }
 }
 
 /// QEMU's longest line here, its greeting, has under 1 KiB.

@@ -86,10 +86,7 @@ async fn boot(
     let files = [files.kernel.read_only()?.into(), files.initramfs.read_only()?.into()];
     let start = Start::Boot(image.command_line());
     let mut machine = workshop.power_on(accelerator, start, memory.share()?, Some(files)).await?;
-    match machine.hear(MOST_WARM).await? {
-        to_host::Message::Warm(_) => {}
-        _ => return Err(MachineError::OutOfTurn.into()),
-    }
+    let to_host::Message::Warm(_) = machine.hear(MOST_WARM).await? else { return Err(MachineError::OutOfTurn.into()) };
     // What a fresh kernel still has to do in the background would be done anew in every clone.
     tokio::time::sleep(SETTLES).await;
     Ok(machine)

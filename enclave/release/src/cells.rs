@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use crate::{
     expression::{Expression, Literal},
     judge::Judged,
-    plan::{RowColumn, Step},
+    plan::Step,
 };
 
 /// Fewest subjects that a released cell is about; at least one.
@@ -77,7 +77,8 @@ impl Judged {
                 listed.push(place);
             }
         }
-        let combinations = listed.iter().try_fold(1_usize, |product, key| product.checked_mul(self.domain(*key)?.len()));
+        let combinations =
+            listed.iter().try_fold(1_usize, |product, key| product.checked_mul(self.domain(*key)?.len()));
         (keys > 0 && listed.len() == keys && combinations? <= MOST_LISTED).then_some(listed)
     }
 
@@ -104,9 +105,9 @@ impl Judged {
         let mut shown: Vec<Option<usize>> = (0..self.cell_types().len()).map(Some).collect();
         for step in &self.plan().steps {
             if let Step::Project(columns) = step {
-                let column = |expression: &Expression<usize>| match expression {
-                    Expression::Column(place) => shown.get(*place).copied().flatten(),
-                    _ => None,
+                let column = |expression: &Expression<usize>| {
+                    let Expression::Column(place) = expression else { return None };
+                    shown.get(*place).copied().flatten()
                 };
                 shown = columns.iter().map(column).collect();
             }
@@ -116,13 +117,9 @@ impl Judged {
 
     /// The declared domain of a key that is just a column.
     fn domain(&self, key: usize) -> Option<&[Literal]> {
-        match self.plan().keys.get(key)? {
-            Expression::Column(RowColumn { scan, column }) => {
-                let domain = &self.column(RowColumn { scan: *scan, column: *column })?.domain;
-                (!domain.is_empty()).then_some(domain.as_slice())
-            }
-            _ => None,
-        }
+        let Expression::Column(column) = self.plan().keys.get(key)? else { return None };
+        let domain = self.column(*column)?.domain.as_slice();
+        (!domain.is_empty()).then_some(domain)
     }
 }
 

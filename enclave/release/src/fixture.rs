@@ -22,7 +22,10 @@ pub(crate) fn schemas() -> Schemas {
         name: "flights".into(),
         columns: vec![
             column("tail", wire::ColumnType::String, true),
-            wire::Column { domain: vec!["AA".into(), "UA".into()], ..column("carrier", wire::ColumnType::String, false) },
+            wire::Column {
+                domain: vec!["AA".into(), "UA".into()],
+                ..column("carrier", wire::ColumnType::String, false)
+            },
             wire::Column {
                 domain: vec!["1".into(), "2".into(), "3".into()],
                 ..column("month", wire::ColumnType::Integer, false)

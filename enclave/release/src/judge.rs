@@ -65,7 +65,9 @@ pub enum Rejection {
     #[error("arithmetic over whole numbers is too wide to be exact: cast to DOUBLE first")]
     TooWide,
     /// An aggregate over what can single out a row.
-    #[error("{aggregate} may only be taken of columns, with +, - and *, or divided by a number: put conditions in WHERE")]
+    #[error(
+        "{aggregate} may only be taken of columns, with +, - and *, or divided by a number: put conditions in WHERE"
+    )]
     Argument {
         /// What was written.
         aggregate: &'static str,
@@ -282,9 +284,7 @@ impl<'a> Judge<'a> {
         }
         match (aggregate.of, holds) {
             (Aggregation::Count | Aggregation::CountDistinct, _) => Ok(Type::Integer(Digits::STORED)),
-            (Aggregation::Sum, Type::Integer(digits)) => {
-                digits.summed().map(Type::Integer).ok_or(Rejection::TooWide)
-            }
+            (Aggregation::Sum, Type::Integer(digits)) => digits.summed().map(Type::Integer).ok_or(Rejection::TooWide),
             (
                 Aggregation::Sum
                 | Aggregation::Mean
@@ -311,9 +311,8 @@ impl<'a> Judge<'a> {
         let mut types = cell_types.to_vec();
         for step in &self.plan.steps {
             let column = |place: usize| types.get(place).copied();
-            let after = step_expressions(step)
-                .map(|expression| type_of(expression, &column))
-                .collect::<Result<Vec<_>, _>>()?;
+            let after =
+                step_expressions(step).map(|expression| type_of(expression, &column)).collect::<Result<Vec<_>, _>>()?;
             match step {
                 Step::Having(_) if after != [Type::Boolean] => {
                     return Err(Rejection::Type { construct: "HAVING" });
@@ -336,7 +335,8 @@ impl<'a> Judge<'a> {
                 beside.push(Some(argument));
             }
         }
-        let subjects = |scan| self.table(scan).map(Table::subjects).unwrap_or_default().iter().map(move |column| (scan, *column));
+        let subjects =
+            |scan| self.table(scan).map(Table::subjects).unwrap_or_default().iter().map(move |column| (scan, *column));
         (0..self.plan.scans.len())
             .flat_map(subjects)
             .flat_map(|(scan, column)| {

@@ -132,13 +132,7 @@ impl Column {
             Ok(wire::ColumnType::Unspecified) | Err(_) => return Err(SchemaError::Type),
         };
         let domain = declared.domain.iter().map(|value| in_domain(value, holds)).collect::<Result<_, _>>()?;
-        Ok(Self {
-            name: declared.name.clone(),
-            holds,
-            nullable: declared.nullable,
-            hidden: declared.hidden,
-            domain,
-        })
+        Ok(Self { name: declared.name.clone(), holds, nullable: declared.nullable, hidden: declared.hidden, domain })
     }
 }
 

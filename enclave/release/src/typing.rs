@@ -11,10 +11,7 @@ use crate::{
 ///
 /// # Errors
 /// [`Rejection::Type`], [`Rejection::TooWide`], [`Rejection::Cast`], [`Rejection::Column`].
-pub fn type_of<C: Copy>(
-    expression: &Expression<C>,
-    columns: &impl Fn(C) -> Option<Type>,
-) -> Result<Type, Rejection> {
+pub fn type_of<C: Copy>(expression: &Expression<C>, columns: &impl Fn(C) -> Option<Type>) -> Result<Type, Rejection> {
     let of = |inner: &Expression<C>| type_of(inner, columns);
     match expression {
         Expression::Column(column) => columns(*column).ok_or(Rejection::Column),
@@ -195,8 +192,7 @@ fn one_of(literal: Option<&Literal>, list: &[&str], construct: &'static str) -> 
 }
 
 const PERIODS: &[&str] = &["year", "quarter", "month", "week", "day", "hour", "minute", "second"];
-const PARTS: &[&str] =
-    &["year", "quarter", "month", "week", "day", "doy", "dow", "isodow", "hour", "minute", "second"];
+const PARTS: &[&str] = &["year", "quarter", "month", "week", "day", "doy", "dow", "isodow", "hour", "minute", "second"];
 /// Of years, lengths and the like: 32 bits.
 const SMALL: Type = Type::Integer(Digits::OF_32_BITS);
 /// Most digits that a decimal of 128 bits has.

@@ -22,6 +22,7 @@ mod question;
 mod raise;
 mod refusal;
 mod subjects;
+mod syntax;
 #[cfg(test)]
 mod tests;
 
@@ -31,9 +32,9 @@ use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     process::ExitCode,
-    sync::Arc,
-    thread::available_parallelism,
-    time::Instant,
+    sync::{Arc, mpsc},
+    thread::{self, available_parallelism},
+    time::{Duration, Instant},
 };
 
 use datafusion::{catalog::TableProvider, execution::TempFileFactory};
@@ -139,7 +140,7 @@ impl Waiting {
             return send(&mut self.channel, withheld(Cause::EngineFailed));
         };
         let deadline = arrived + question.limits.wall;
-        let planned = match Planned::new(question) {
+        let planned = match Planned::within(MOST_PLANNING, question) {
             Ok(planned) => planned,
             Err(refused) => return send(&mut self.channel, to_host::Message::Rejected(refused.to_wire())),
         };
@@ -178,6 +179,17 @@ impl Waiting {
 }
 
 impl Planned {
+    /// Plans and judges on a thread of its own. SQL can be written on which the parser takes forever; then its thread goes
+    /// on until this process ends, which it soon does.
+    fn within(most: Duration, question: Question) -> Result<Self, Refused> {
+        let (done, planned) = mpsc::sync_channel(1);
+        // Nobody waits any more if it cannot be sent.
+        let plan = move || drop(done.send(Self::new(question)));
+        let started = thread::Builder::new().stack_size(STACK).spawn(plan);
+        let in_time = started.ok().and_then(|_| planned.recv_timeout(most).ok());
+        in_time.unwrap_or_else(|| Err(Refusal::TooLong.into()))
+    }
+
     /// Plans and judges. Nothing of data is here yet, so all that is wrong can be said.
     fn new(question: Question) -> Result<Self, Refused> {
         let judged = || -> Result<Judged, Refused> {
@@ -273,6 +285,11 @@ fn receive(channel: &mut File) -> Result<Option<to_zone::Message>, WorkError> {
         Some(wire::ToZone { message: None }) => Err(WorkError::OutOfTurn),
     }
 }
+
+/// How long a question may be looked at before it is given up.
+const MOST_PLANNING: Duration = Duration::from_secs(5);
+/// Of the thread that plans. Bytes.
+const STACK: usize = 32 * 1024 * 1024;
 
 #[expect(clippy::disallowed_methods, reason = "the zone's one reading of the clock, which the host set")]
 fn now() -> Option<octroi_proto::Instant> {

@@ -5,7 +5,7 @@ use std::{
     ffi::{CStr, c_char, c_void},
     fs::File,
     io,
-    os::fd::{AsFd, BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
+    os::fd::{BorrowedFd, FromRawFd as _, OwnedFd, RawFd},
     time::Duration,
 };
 
@@ -25,12 +25,12 @@ pub(crate) fn inherited(number: RawFd) -> io::Result<File> {
 
 /// Mixes a seed into the kernel's pool, credits it in full, and makes every generator of the kernel start anew from it
 /// (random(4): `RNDADDENTROPY`, `RNDRESEEDCRNG`). For root alone.
-pub(crate) fn reseed(random: impl AsFd, seed: &[u8; SEED]) -> io::Result<()> {
+pub(crate) fn reseed(random: &File, seed: &[u8; SEED]) -> io::Result<()> {
     let pool = Pool { bits: SEED_BITS, bytes: SEED_BYTES, seed: *seed };
     // SAFETY: the opcode takes a `struct rand_pool_info` with its buffer behind it, which `Pool` is.
-    unsafe { ioctl::ioctl(&random, ioctl::Setter::<ADD_ENTROPY, Pool>::new(pool))? };
+    unsafe { ioctl::ioctl(random, ioctl::Setter::<ADD_ENTROPY, Pool>::new(pool))? };
     // SAFETY: the opcode takes no argument.
-    unsafe { ioctl::ioctl(&random, ioctl::NoArg::<RESEED>::new())? };
+    unsafe { ioctl::ioctl(random, ioctl::NoArg::<RESEED>::new())? };
     Ok(())
 }
 

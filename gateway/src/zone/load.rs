@@ -279,7 +279,7 @@ impl<R: Register, K: Keys> Inner<R, K> {
             backend,
             scratch_bytes: self.limits.scratch_bytes,
             output_bytes: self.output_bytes(),
-            wall: self.limits.wall + HOST_GRACE,
+            wall: self.limits.wall + super::HOST_GRACE,
         };
         let leased = time::timeout(self.limits.wall, self.borders.host.lease(&lease, descriptors)).await;
         match leased {
@@ -407,7 +407,5 @@ impl From<NotCommitted> for LoadError {
     }
 }
 
-/// The host kills a zone a little later than this station gives up.
-const HOST_GRACE: Duration = Duration::from_secs(5);
 /// Copying to the store, the evidence.
 const SURROUNDINGS: Duration = Duration::from_secs(600);

@@ -132,7 +132,8 @@ fn request(question: &Question, column: &str) -> Out {
 
 /// One column, and rows of so many values.
 fn answer(rows: usize, values: usize) -> Answer {
-    let columns = vec![AnswerColumn { name: "n".to_owned(), r#type: "integer".to_owned(), rounding: "none".to_owned() }];
+    let columns =
+        vec![AnswerColumn { name: "n".to_owned(), r#type: "integer".to_owned(), rounding: "none".to_owned() }];
     let value = AnswerValue { value: Some(Value::Integer(1)) };
     let row = AnswerRow { values: vec![value; values] };
     Answer { table: Some(AnswerTable { columns, rows: vec![row; rows], keys_without_value: Vec::new() }) }

@@ -8,10 +8,28 @@ use std::{
 
 use crate::project::Project;
 
+/// What an image boots into.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Guest {
+    /// The engine.
+    Engine,
+    /// What lies, floods and hangs, for tests.
+    Hostile,
+}
+
+impl Guest {
+    fn package(self) -> &'static str {
+        match self {
+            Self::Engine => "octroi-zone",
+            Self::Hostile => "octroi-hostile",
+        }
+    }
+}
+
 /// What builds the program.
-pub(super) fn build(project: &Project) -> Command {
-    let mut command = project.cargo(&["build", "--bin", "octroi-zone", "--profile", PROFILE]);
-    prepare(project, &mut command);
+pub(super) fn build(project: &Project, guest: Guest) -> Command {
+    let mut command = project.cargo(&["build", "--bin", guest.package(), "--profile", PROFILE]);
+    prepare(project, guest, &mut command);
     command
 }
 
@@ -19,18 +37,23 @@ pub(super) fn build(project: &Project) -> Command {
 pub(crate) fn nextest(project: &Project, program: &Path) -> Command {
     let mut command = project.command(program);
     command.args(["nextest", "run", "--cargo-profile", PROFILE]);
-    prepare(project, &mut command);
+    prepare(project, Guest::Engine, &mut command);
     command
 }
 
-fn prepare(project: &Project, command: &mut Command) {
-    command.args(["--package", "octroi-zone", "--locked", "--target", TARGET]);
+fn prepare(project: &Project, guest: Guest, command: &mut Command) {
+    command.args(["--package", guest.package(), "--locked", "--target", TARGET]);
     command.env("CARGO_ENCODED_RUSTFLAGS", flags(project).join("\u{1f}")).env_remove("RUSTFLAGS");
 }
 
 /// Where the program lies once built.
-pub(super) fn program(project: &Project) -> PathBuf {
-    project.target().join(TARGET).join(PROFILE).join("octroi-zone")
+pub(super) fn program(project: &Project, guest: Guest) -> PathBuf {
+    project.target().join(TARGET).join(PROFILE).join(guest.package())
+}
+
+/// What was compiled for the program: for the target, and, of build scripts and macros, for this machine.
+pub(super) fn built(project: &Project) -> [PathBuf; 2] {
+    [project.target().join(TARGET).join(PROFILE), project.target().join(PROFILE)]
 }
 
 /// Static, so that it needs nothing but a kernel; at a fixed address, so that starting it relocates nothing.

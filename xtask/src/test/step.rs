@@ -11,7 +11,7 @@ use clap::ValueEnum;
 
 use super::Kit;
 use crate::{
-    image::{self, ImageError},
+    image::{self, Guest, ImageError},
     prepare::Need,
     process::{self, ProcessError},
     project::Project,
@@ -108,8 +108,11 @@ impl Step {
                 let program = tool::NEXTEST.ready(project)?;
                 // The end-to-end tests run the program itself, which building tests alone does not bring up to date.
                 process::run(&mut project.cargo(&["build", "--workspace", GUEST[0], GUEST[1], "--locked"]))?;
-                image::make(project, &image::folder(project), false)
-                    .map_err(|source| StepError::Image(Box::new(source)))?;
+                for (guest, folder) in
+                    [(Guest::Engine, image::folder(project)), (Guest::Hostile, image::hostile_folder(project))]
+                {
+                    image::make(project, guest, &folder, false).map_err(|source| StepError::Image(Box::new(source)))?;
+                }
                 let mut nextest = project.command(&program);
                 nextest.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--retries", "0"]);
                 process::overhear(coloured(tools(nextest.args(GUEST), kit)), &mut *hear)?;

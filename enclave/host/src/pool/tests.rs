@@ -3,7 +3,7 @@
 use std::{collections::HashSet, fs::File, os::unix::fs::FileExt as _, path::Path};
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::time::timeout;
+use tokio::{io::AsyncReadExt as _, time::timeout};
 
 use super::*;
 use crate::{DISK_BYTES, Disks};
@@ -86,7 +86,7 @@ async fn a_clone_takes_its_disks_runs_and_is_gone_when_dropped() {
     let disks = Disks { data: Some(disk().1.into()), scratch: Some(disk().0.into()), output: Some(disk().0.into()) };
     let mut running = vm.limited_to(1 << 20).attach(disks).await.unwrap();
     let process = running.process_id();
-    let spoke = timeout(Duration::from_millis(200), running.channel().readable()).await;
+    let spoke = timeout(Duration::from_millis(500), running.channel().read_u8()).await;
     assert!(spoke.is_err(), "a guest without work must neither speak nor end");
     drop(running);
     until("the machine is reaped", || !exists(process)).await;

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     fixture::{CARRIER, DELAY, MONTH, PILOT, TAIL, count_rows, grouped, of, schemas},
     judge::judge,
-    plan::{Aggregation, OutputColumn, Plan},
+    plan::{Aggregation, OutputColumn, Plan, RowColumn},
 };
 
 /// A row: carrier, aircraft if known, pilot, delay if known.
@@ -97,8 +97,7 @@ fn keys_are_listed_only_where_every_domain_is_declared_and_shown() {
         let plan = Plan { steps, output, ..grouped(keys, vec![count_rows()]) };
         judge(plan, &schemas()).unwrap().listed_keys()
     };
-    let (carrier, month, pilot) =
-        (Expression::Column(CARRIER), Expression::Column(MONTH), Expression::Column(PILOT));
+    let (carrier, month, pilot) = (Expression::Column(CARRIER), Expression::Column(MONTH), Expression::Column(PILOT));
     assert_eq!(listed(vec![], vec![], 1), None);
     assert_eq!(listed(vec![carrier.clone(), pilot], vec![], 3), None);
     assert_eq!(listed(vec![carrier.clone(), month.clone()], vec![], 3), Some(vec![0, 1]));

@@ -51,9 +51,8 @@ fn a_hidden_column_is_refused_wherever_it_stands() {
 
 #[test]
 fn sums_are_as_wide_as_they_can_become() {
-    let sum = |argument| {
-        verdict(grouped(vec![], vec![of(Aggregation::Sum, argument)])).map(|judged| judged.cell_types()[0])
-    };
+    let sum =
+        |argument| verdict(grouped(vec![], vec![of(Aggregation::Sum, argument)])).map(|judged| judged.cell_types()[0]);
     let digits = |count| Ok(Type::Integer(Digits::new(count).unwrap()));
     assert_eq!(sum(column(DISTANCE)), digits(29));
     let square = compute(Arithmetic::Multiply, column(DISTANCE), column(DISTANCE));
@@ -99,12 +98,7 @@ fn each_subject_is_counted_beside_each_argument_that_can_be_missing() {
     let count = |subject, beside| SubjectCount { subject, beside };
     assert_eq!(
         judged.counts(),
-        [
-            count(TAIL, None),
-            count(TAIL, Some(column(DELAY))),
-            count(PILOT, None),
-            count(PILOT, Some(column(DELAY))),
-        ]
+        [count(TAIL, None), count(TAIL, Some(column(DELAY))), count(PILOT, None), count(PILOT, Some(column(DELAY))),]
     );
 }
 
@@ -127,7 +121,7 @@ fn joins_are_on_equality_and_missing_partners_are_thought_of() {
     let condition = is(column(CARRIER), Expression::Literal(Literal::String("AA".into())));
     assert!(verdict(joined(JoinKind::Inner, Some(condition.clone()))).is_ok());
     assert_eq!(verdict(joined(JoinKind::Full, Some(condition))).unwrap_err(), Rejection::Join);
-    let Plan { rows: Rows::Join(mut join), .. } = joined(JoinKind::Inner, None) else { unreachable!() };
+    let Plan { rows: Rows::Join(mut join), .. } = joined(JoinKind::Inner, None) else { panic!("a join") };
     join.on.clear();
     assert_eq!(verdict(Plan { rows: Rows::Join(join), ..joined(JoinKind::Inner, None) }).unwrap_err(), Rejection::Join);
 }
@@ -163,10 +157,14 @@ fn steps_see_cells_alone() {
         let output = (0..width).map(|place| OutputColumn { name: format!("c{place}") }).collect();
         verdict(Plan { steps, output, ..grouped(vec![column(CARRIER)], vec![count_rows()]) })
     };
-    let sort = |place| Step::Sort(vec![SortKey { by: Expression::Column(place), descending: true, nulls_first: false }]);
+    let sort =
+        |place| Step::Sort(vec![SortKey { by: Expression::Column(place), descending: true, nulls_first: false }]);
     assert!(with(vec![sort(1), Step::Limit { skip: 0, most: Some(3) }], 2).is_ok());
     assert_eq!(with(vec![sort(2)], 2).unwrap_err(), Rejection::Column);
-    assert_eq!(with(vec![Step::Having(Expression::Column(1))], 2).unwrap_err(), Rejection::Type { construct: "HAVING" });
+    assert_eq!(
+        with(vec![Step::Having(Expression::Column(1))], 2).unwrap_err(),
+        Rejection::Type { construct: "HAVING" }
+    );
     assert_eq!(with(vec![Step::Project(vec![Expression::Column(1)])], 2).unwrap_err(), Rejection::Malformed);
 }
 

@@ -60,23 +60,19 @@ fn argument(index: u8, compare: SeccompCmpOp, value: u64) -> Result<SeccompRule,
     SeccompRule::new(vec![SeccompCondition::new(index, SeccompCmpArgLen::Dword, compare, value)?])
 }
 
-#[expect(clippy::cast_sign_loss, reason = "constants of the kernel, none of them negative")]
-mod kernel {
-    pub(super) const THREAD: u64 =
-        (libc::CLONE_VM | libc::CLONE_FS | libc::CLONE_FILES | libc::CLONE_SIGHAND | libc::CLONE_THREAD) as u64;
-    pub(super) const EXECUTABLE: u64 = libc::PROT_EXEC as u64;
-    pub(super) const NAME_THREAD: u64 = libc::PR_SET_NAME as u64;
-    pub(super) const LOCAL: u64 = libc::AF_UNIX as u64;
-    pub(super) const DESCRIPTOR_CONTROL: &[u64] = &[
-        libc::F_DUPFD_CLOEXEC as u64,
-        libc::F_GETFD as u64,
-        libc::F_SETFD as u64,
-        libc::F_GETFL as u64,
-        libc::F_SETFL as u64,
-    ];
-}
-use kernel::{DESCRIPTOR_CONTROL, EXECUTABLE, LOCAL, NAME_THREAD, THREAD};
-
+/// What makes a new thread, and no process.
+const THREAD: u64 =
+    (libc::CLONE_VM | libc::CLONE_FS | libc::CLONE_FILES | libc::CLONE_SIGHAND | libc::CLONE_THREAD) as u64;
+const EXECUTABLE: u64 = libc::PROT_EXEC as u64;
+const NAME_THREAD: u64 = libc::PR_SET_NAME as u64;
+const LOCAL: u64 = libc::AF_UNIX as u64;
+const DESCRIPTOR_CONTROL: [u64; 5] = [
+    libc::F_DUPFD_CLOEXEC as u64,
+    libc::F_GETFD as u64,
+    libc::F_SETFD as u64,
+    libc::F_GETFL as u64,
+    libc::F_SETFL as u64,
+];
 /// Whatever its arguments. `openat` opens what Landlock leaves; `clone3` is answered by a filter of its own.
 const ALLOWED: &[i64] = &[
     // The channel and the disks.

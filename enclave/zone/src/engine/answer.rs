@@ -1,5 +1,7 @@
 //! Released rows as they are told.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "enums of other crates: what is not named is refused")]
+
 use arrow::{
     array::{Array, AsArray, RecordBatch},
     datatypes::{DataType, Decimal128Type, Decimal256Type, Float64Type, Int64Type},
@@ -53,7 +55,11 @@ impl Told {
             }
             Type::String => {
                 let values = values.as_string_view_opt().ok_or(Cause::EngineFailed)?;
-                (values.iter().map(|value| value.map(|value| Value::String(value.to_owned()))).collect(), "string", EXACT)
+                (
+                    values.iter().map(|value| value.map(|value| Value::String(value.to_owned()))).collect(),
+                    "string",
+                    EXACT,
+                )
             }
             Type::Date => (moments(values)?, "date", EXACT),
             Type::Timestamp => (moments(values)?, "timestamp", EXACT),
@@ -71,22 +77,21 @@ type Values = (Vec<Option<Value>>, &'static str, &'static str);
 
 /// Whole numbers; floats if one of them does not fit into 64 bits.
 fn whole(values: &dyn Array) -> Result<Values, Cause> {
-    let narrow: Option<Vec<Option<i64>>>;
-    match values.data_type() {
-        DataType::Int64 => narrow = Some(values.as_primitive::<Int64Type>().iter().collect()),
+    let narrow: Option<Vec<Option<i64>>> = match values.data_type() {
+        DataType::Int64 => Some(values.as_primitive::<Int64Type>().iter().collect()),
         DataType::Decimal128(_, 0) => {
             let fit = |value: Option<i128>| value.map(i64::try_from).transpose().ok();
-            narrow = values.as_primitive::<Decimal128Type>().iter().map(fit).collect();
+            values.as_primitive::<Decimal128Type>().iter().map(fit).collect()
         }
         DataType::Decimal256(_, 0) => {
             let fit = |value: Option<arrow::datatypes::i256>| match value.map(|value| value.to_i128()) {
                 None => Some(None),
                 Some(value) => value.and_then(|value| i64::try_from(value).ok()).map(Some),
             };
-            narrow = values.as_primitive::<Decimal256Type>().iter().map(fit).collect();
+            values.as_primitive::<Decimal256Type>().iter().map(fit).collect()
         }
         _ => return Err(Cause::EngineFailed),
-    }
+    };
     if let Some(narrow) = narrow {
         return Ok((narrow.into_iter().map(|value| value.map(Value::Integer)).collect(), "integer", EXACT));
     }
@@ -99,7 +104,9 @@ fn whole(values: &dyn Array) -> Result<Values, Cause> {
 fn moments(values: &dyn Array) -> Result<Vec<Option<Value>>, Cause> {
     let told = |row: usize| match values.is_null(row) {
         true => Ok(None),
-        false => array_value_to_string(values, row).map(|text| Some(Value::String(text))).map_err(|_| Cause::EngineFailed),
+        false => {
+            array_value_to_string(values, row).map(|text| Some(Value::String(text))).map_err(|_| Cause::EngineFailed)
+        }
     };
     (0..values.len()).map(told).collect()
 }
@@ -108,9 +115,12 @@ fn keys_without_value(judged: &Judged, kept: &RecordBatch) -> Result<Vec<AnswerR
     let Some(listed) = judged.listed_keys() else { return Ok(Vec::new()) };
     let columns = listed.iter().map(|key| kept.columns().get(*key).ok_or(Cause::EngineFailed));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
-    let present = (0..kept.num_rows()).filter_map(|row| columns.iter().map(|column| key(column.as_ref(), row)).collect());
+    let present =
+        (0..kept.num_rows()).filter_map(|row| columns.iter().map(|column| key(column.as_ref(), row)).collect());
     let keys = judged.keys_without_value(&present.collect::<Vec<_>>());
-    let told = |key: Vec<Literal>| AnswerRow { values: key.into_iter().map(|value| AnswerValue { value: told(value) }).collect() };
+    let told = |key: Vec<Literal>| AnswerRow {
+        values: key.into_iter().map(|value| AnswerValue { value: told(value) }).collect(),
+    };
     Ok(keys.into_iter().map(told).collect())
 }
 

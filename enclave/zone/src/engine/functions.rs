@@ -9,9 +9,7 @@ use arrow::{
 };
 use datafusion::{
     common::{DataFusionError, exec_datafusion_err},
-    logical_expr::{
-        ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility,
-    },
+    logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility},
 };
 
 /// Ours of this name, for the planner.

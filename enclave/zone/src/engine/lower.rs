@@ -1,6 +1,8 @@
 //! A logical plan of DataFusion's, read into the form that is judged ([`octroi_release::plan`]). What is not read here is
 //! refused: a node, a join, a function that this file does not name cannot run.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "enums of other crates: what is not named is refused")]
+
 mod expression;
 
 use datafusion::{
@@ -13,10 +15,7 @@ use octroi_release::{
 };
 
 use self::expression::{Lowering, Named};
-use super::{
-    planning::DeclaredTable,
-    refusal::Refusal,
-};
+use super::{planning::DeclaredTable, refusal::Refusal};
 
 /// Reads a plan.
 ///
@@ -104,8 +103,10 @@ impl Lower {
     fn aggregate(&mut self, aggregate: &df::Aggregate) -> Result<(), Refusal> {
         let (rows, columns) = self.rows(&aggregate.input)?;
         let named = Named::new(aggregate.input.schema(), &columns);
-        let keys = aggregate.group_expr.iter().map(|key| self.lowering.expression(key, &named)).collect::<Result<_, _>>()?;
-        let aggregates = aggregate.aggr_expr.iter().map(|one| self.one_aggregate(one, &named)).collect::<Result<_, _>>()?;
+        let keys =
+            aggregate.group_expr.iter().map(|key| self.lowering.expression(key, &named)).collect::<Result<_, _>>()?;
+        let aggregates =
+            aggregate.aggr_expr.iter().map(|one| self.one_aggregate(one, &named)).collect::<Result<_, _>>()?;
         self.cells = Some((rows, keys, aggregates));
         Ok(())
     }
@@ -192,7 +193,8 @@ impl Lower {
         }
         let (left, left_columns) = self.rows(&join.left)?;
         let (right, right_columns) = self.rows(&join.right)?;
-        let computed = |columns: &[Expression<RowColumn>]| !columns.iter().all(|one| matches!(one, Expression::Column(_)));
+        let computed =
+            |columns: &[Expression<RowColumn>]| !columns.iter().all(|one| matches!(one, Expression::Column(_)));
         let supplied = match kind {
             JoinKind::Inner => false,
             JoinKind::Left => computed(&right_columns),
@@ -264,7 +266,9 @@ fn refused(plan: &LogicalPlan) -> Refusal {
         LogicalPlan::RecursiveQuery(_) => not_allowed("a recursive query", "write it without"),
         LogicalPlan::Distinct(Distinct::On(_)) => not_allowed("DISTINCT ON", "aggregate with GROUP BY"),
         LogicalPlan::Explain(_) | LogicalPlan::Analyze(_) | LogicalPlan::DescribeTable(_) => Refusal::OneSelect,
-        LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) | LogicalPlan::Statement(_) => Refusal::OneSelect,
+        LogicalPlan::Dml(_) | LogicalPlan::Ddl(_) | LogicalPlan::Copy(_) | LogicalPlan::Statement(_) => {
+            Refusal::OneSelect
+        }
         LogicalPlan::Unnest(_)
         | LogicalPlan::Extension(_)
         | LogicalPlan::Repartition(_)

@@ -3,13 +3,14 @@
 //! Only what the question may use can be named: its tables, and the functions of the list. Everything else is unknown to
 //! the planner, so that it never gets as far as a plan.
 
-use std::{
-    any::Any,
-    cell::RefCell,
-    sync::Arc,
-};
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "enums of other crates: what is not named is told in general words"
+)]
 
-use arrow::datatypes::{DataType, SchemaRef};
+use std::{any::Any, cell::RefCell, sync::Arc};
+
+use arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::{
     common::{Column, DataFusionError, SchemaError, Span, TableReference, config::ConfigOptions, plan_err},
     functions, functions_aggregate,
@@ -18,13 +19,11 @@ use datafusion::{
         planner::{ContextProvider, ExprPlanner},
     },
     optimizer::{
-        Analyzer, Optimizer, OptimizerContext, OptimizerRule,
-        eliminate_cross_join::EliminateCrossJoin, extract_equijoin_predicate::ExtractEquijoinPredicate,
-        optimize_projections::OptimizeProjections, push_down_filter::PushDownFilter,
-        simplify_expressions::SimplifyExpressions,
+        Analyzer, Optimizer, OptimizerContext, OptimizerRule, eliminate_cross_join::EliminateCrossJoin,
+        extract_equijoin_predicate::ExtractEquijoinPredicate, optimize_projections::OptimizeProjections,
+        push_down_filter::PushDownFilter, simplify_expressions::SimplifyExpressions,
     },
     sql::{
-        parser::{DFParserBuilder, Statement},
         planner::{ParserOptions, SqlToRel},
         sqlparser::ast,
     },
@@ -34,6 +33,7 @@ use super::{
     functions::own,
     question::AskedTable,
     refusal::{Refusal, Refused},
+    syntax::parse,
 };
 
 /// A table as the planner knows it: a schema, and its place among the question's tables.
@@ -61,27 +61,12 @@ impl DeclaredTable {
 /// # Errors
 /// [`Refused`].
 pub(super) fn plan(sql: &str, tables: &[AskedTable]) -> Result<LogicalPlan, Refused> {
-    if sql.len() > MOST_SQL {
-        return Err(Refusal::TooLong.into());
-    }
     let query = parse(sql).map_err(|error| explain(&error, sql, &Named::default()))??;
     let named = Named::new(tables);
     let options = ParserOptions::new().with_collect_spans(true);
     let planned = SqlToRel::new_with_options(&named, options).sql_statement_to_plan(ast::Statement::Query(query));
     let optimised = planned.and_then(optimise);
     optimised.map_err(|error| explain(&error, sql, &named))
-}
-
-fn parse(sql: &str) -> Result<Result<Box<ast::Query>, Refused>, DataFusionError> {
-    let mut parser = DFParserBuilder::new(sql).with_recursion_limit(MOST_NESTED).build()?;
-    let mut statements = parser.parse_statements()?;
-    Ok(match (statements.pop_front(), statements.pop_front()) {
-        (Some(Statement::Statement(statement)), None) => match *statement {
-            ast::Statement::Query(query) => Ok(query),
-            _ => Err(Refusal::OneSelect.into()),
-        },
-        _ => Err(Refusal::OneSelect.into()),
-    })
 }
 
 /// Few rules, so that a plan keeps the question's form: constants folded, filters next to their tables, joins on
@@ -97,7 +82,8 @@ fn optimise(plan: LogicalPlan) -> Result<LogicalPlan, DataFusionError> {
         Arc::new(OptimizeProjections::new()),
     ];
     // No clock: nothing here may depend on the time.
-    let context = OptimizerContext::new().without_query_execution_start_time().filter_null_keys(false).with_max_passes(3);
+    let context =
+        OptimizerContext::new().without_query_execution_start_time().filter_null_keys(false).with_max_passes(3);
     Optimizer::with_rules(rules).optimize(analysed, &context, |_, _| {})
 }
 
@@ -138,7 +124,15 @@ impl ContextProvider for Named<'_> {
             self.no_table.replace(Some(name.to_string()));
             return plan_err!("no such table");
         };
-        Ok(Arc::new(DeclaredTable { index, schema: table.layout.asked() }))
+        // Everything may be missing: the planner is not to conclude from a declaration what our own functions undo.
+        let fields = table
+            .layout
+            .asked()
+            .fields()
+            .iter()
+            .map(|field| field.as_ref().clone().with_nullable(true))
+            .collect::<Vec<_>>();
+        Ok(Arc::new(DeclaredTable { index, schema: Arc::new(Schema::new(fields)) }))
     }
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
@@ -214,7 +208,9 @@ impl ContextProvider for Named<'_> {
 /// What is wrong with a question, in our words: the planner's own may list columns that the asker is not to know.
 fn explain(error: &DataFusionError, sql: &str, named: &Named<'_>) -> Refused {
     let span = error.diagnostic().and_then(|diagnostic| diagnostic.span);
-    let at = span.and_then(|span: Span| Some((offset(sql, span.start.line, span.start.column)?, offset(sql, span.end.line, span.end.column)?)));
+    let at = span.and_then(|span: Span| {
+        Some((offset(sql, span.start.line, span.start.column)?, offset(sql, span.end.line, span.end.column)?))
+    });
     if let Some(name) = named.no_table.take() {
         return Refused { refusal: Refusal::UnknownTable { name }, at };
     }
@@ -231,7 +227,9 @@ fn explain(error: &DataFusionError, sql: &str, named: &Named<'_>) -> Refused {
                 Refusal::AmbiguousColumn { name: shortened(name) }
             }
         },
-        DataFusionError::Plan(text) if !text.contains("nvalid function") => Refusal::Senseless { text: harmless(text, named) },
+        DataFusionError::Plan(text) if !text.contains("nvalid function") => {
+            Refusal::Senseless { text: harmless(text, named) }
+        }
         _ => match named.no_function.take() {
             Some(name) => Refusal::Function { name: shortened(&name) },
             None => Refusal::NotAllowed { construct: "a construct in it", instead: "ask it in a simpler form" },
@@ -246,7 +244,8 @@ fn shown(column: &Column) -> String {
 
 /// The planner's text, unless it names a column that is hidden or lists any.
 fn harmless(text: &str, named: &Named<'_>) -> String {
-    let words = |text: &str| text.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned).collect::<Vec<_>>();
+    let words =
+        |text: &str| text.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned).collect::<Vec<_>>();
     let columns: Vec<&str> =
         named.tables.iter().flat_map(|table| table.layout.columns()).map(|column| column.name.as_str()).collect();
     if words(text).iter().any(|word| columns.contains(&word.as_str())) {
@@ -276,9 +275,5 @@ fn place(text: &str) -> Option<(u64, u64)> {
     Some((line.parse().ok()?, digits.parse().ok()?))
 }
 
-/// Bytes of a question.
-const MOST_SQL: usize = 65_536;
-/// How deep it may be nested.
-const MOST_NESTED: usize = 50;
 /// Characters of a text that repeats parts of it.
 const MOST_TEXT: usize = 300;

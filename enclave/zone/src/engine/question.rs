@@ -51,7 +51,8 @@ impl Question {
     /// # Errors
     /// [`Malformed`].
     pub(super) fn parse(wire: wire::Question) -> Result<Self, Malformed> {
-        let schemas = wire.tables.iter().map(|table| Table::parse(table.schema.as_ref().ok_or(Malformed)?).or(Err(Malformed)));
+        let schemas =
+            wire.tables.iter().map(|table| Table::parse(table.schema.as_ref().ok_or(Malformed)?).or(Err(Malformed)));
         Ok(Self {
             query: wire.query_id.as_slice().try_into().map_err(|_| Malformed)?,
             launch: wire.launch_id.as_slice().try_into().map_err(|_| Malformed)?,

@@ -86,7 +86,9 @@ impl<C: Copy> Columns<'_, C> {
                     let zero = Expression::Literal(Literal::Integer(0));
                     self.whole(self.of(expression)?, Operator::Minus, &zero, one)
                 }
-                _ => Ok(Expr::Negative(self.raise(one)?.into())),
+                Type::Boolean | Type::Float | Type::String | Type::Date | Type::Timestamp => {
+                    Ok(Expr::Negative(self.raise(one)?.into()))
+                }
             },
             Expression::Case { branches, otherwise } => self.case(expression, branches, otherwise.as_deref()),
             Expression::Call(function, arguments) => self.call(expression, *function, arguments),
@@ -163,15 +165,9 @@ impl<C: Copy> Columns<'_, C> {
     fn whole(&self, holds: Type, operator: Operator, left: &Expression<C>, right: &Expression<C>) -> Raised {
         let to = form(holds);
         let operand = |one: &Expression<C>| {
-            let (from, digits) = match self.of(one)? {
-                Type::Integer(digits) => (form(Type::Integer(digits)), digits),
-                _ => return Err(unjudged()),
-            };
-            let as_wide = match to {
-                DataType::Int64 => DataType::Int64,
-                _ => decimal(digits, matches!(to, DataType::Decimal256(..))),
-            };
-            Ok(cast(self.raise(one)?, &from, as_wide))
+            let Type::Integer(digits) = self.of(one)? else { return Err(unjudged()) };
+            let wide = || decimal(digits, matches!(to, DataType::Decimal256(..)));
+            self.raise_as(one, if to == DataType::Int64 { DataType::Int64 } else { wide() })
         };
         let computed = binary(operand(left)?, operator, operand(right)?);
         Ok(if to == DataType::Int64 { computed } else { Expr::Cast(Cast::new(computed.into(), to)) })
@@ -210,13 +206,12 @@ impl<C: Copy> Columns<'_, C> {
             Function::Coalesce => functions::core::coalesce(),
             Function::NullIf => functions::core::nullif(),
         };
-        let arguments = match function {
-            Function::Coalesce => arguments.iter().map(|one| self.raise_as(one, to.clone())).collect::<Result<_, _>>()?,
-            Function::NullIf => match arguments {
-                [left, right] => self.alike([left, right])?.into(),
-                _ => return Err(unjudged()),
-            },
-            _ => arguments.iter().map(|one| self.raise(one)).collect::<Result<_, _>>()?,
+        let arguments = match (function, arguments) {
+            (Function::NullIf, [left, right]) => self.alike([left, right])?.into(),
+            (Function::Coalesce, all) => {
+                all.iter().map(|one| self.raise_as(one, to.clone())).collect::<Result<_, _>>()?
+            }
+            (_, all) => all.iter().map(|one| self.raise(one)).collect::<Result<_, _>>()?,
         };
         // Lengths and parts come in 32 bits, texts in either of two forms.
         Ok(Expr::Cast(Cast::new(call(called, arguments).into(), to)))

@@ -3,6 +3,8 @@
 //! The first says what the question alone shows, plainly. The second is for the steward, one word of a fixed list: it may
 //! depend on data, so nothing of it reaches who asked.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "enums of other crates: what is not named is the engine failing")]
+
 use datafusion::common::DataFusionError;
 use octroi_proto::wire::zone as wire;
 use octroi_release::Rejection;
@@ -130,7 +132,10 @@ impl From<DataFusionError> for Cause {
             DataFusionError::ResourcesExhausted(_) => Self::OutOfMemory,
             DataFusionError::ParquetError(_) | DataFusionError::IoError(_) => Self::DamagedFile,
             DataFusionError::ArrowError(error, _)
-                if matches!(**error, arrow::error::ArrowError::ParquetError(_) | arrow::error::ArrowError::ExternalError(_)) =>
+                if matches!(
+                    **error,
+                    arrow::error::ArrowError::ParquetError(_) | arrow::error::ArrowError::ExternalError(_)
+                ) =>
             {
                 Self::DamagedFile
             }

@@ -5,6 +5,8 @@
 //! two that do are counted once, which suppresses and never releases. A group that has enough is not looked at again:
 //! beside a sum this costs little more than reading the column.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "enums of other crates: what is not named is refused")]
+
 use std::{
     hash::{BuildHasher, Hash, Hasher, RandomState},
     mem::size_of,
@@ -371,9 +373,11 @@ mod tests {
                         GroupsAccumulator::update_batch(&mut part, &values, &of, Some(&only), groups).unwrap();
                         let first = part.groups.len() / 2;
                         let early = GroupsAccumulator::state(&mut part, EmitTo::First(first)).unwrap();
-                        GroupsAccumulator::merge_batch(&mut last, &early, &(0..first).collect::<Vec<_>>(), groups).unwrap();
+                        GroupsAccumulator::merge_batch(&mut last, &early, &(0..first).collect::<Vec<_>>(), groups)
+                            .unwrap();
                         let late = GroupsAccumulator::state(&mut part, EmitTo::All).unwrap();
-                        GroupsAccumulator::merge_batch(&mut last, &late, &(first..groups).collect::<Vec<_>>(), groups).unwrap();
+                        GroupsAccumulator::merge_batch(&mut last, &late, &(first..groups).collect::<Vec<_>>(), groups)
+                            .unwrap();
                         assert_eq!(part.capacity, 0);
                     }
                 }
@@ -387,7 +391,8 @@ mod tests {
     #[test]
     fn a_count_of_all_rows_stops_at_the_threshold_and_keeps_no_more() {
         let mut seen = counter(11);
-        let texts: ArrayRef = Arc::new(StringViewArray::from_iter_values((0..5_000).map(|one| format!("subject {}", one % 40))));
+        let texts: ArrayRef =
+            Arc::new(StringViewArray::from_iter_values((0..5_000).map(|one| format!("subject {}", one % 40))));
         Accumulator::update_batch(&mut seen, &[Arc::clone(&texts)]).unwrap();
         Accumulator::update_batch(&mut seen, &[texts]).unwrap();
         assert_eq!(Accumulator::evaluate(&mut seen).unwrap(), ScalarValue::UInt64(Some(11)));

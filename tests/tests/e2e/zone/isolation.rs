@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use octroi_tests::{City, rows, wait_until};
 
-use super::{METERS, meters, metered};
+use super::{METERS, metered, meters};
 
 const COUNT: &str = "SELECT COUNT(*) n FROM meters";
 

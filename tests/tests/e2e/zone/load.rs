@@ -3,7 +3,7 @@
 use octroi_tests::{City, contains, files_below};
 use serde_json::json;
 
-use super::{METERS, meters, metered};
+use super::{METERS, metered, meters};
 
 #[test]
 fn rows_come_in_as_csv_and_json_lines_and_bad_ones_are_counted_not_shown() {
@@ -26,7 +26,8 @@ fn rows_come_in_as_csv_and_json_lines_and_bad_ones_are_counted_not_shown() {
     let report = city.load("energie", "meters", &file, &["--format", "jsonl"]).expect().json();
     assert_eq!((&report["rows"], &report["version"]), (&json!(20), &json!(2)), "{report}");
     city.let_ask("lena", "energie");
-    let answer = city.ask("lena", "energie", "SELECT district, COUNT(*) n FROM meters GROUP BY district ORDER BY district");
+    let answer =
+        city.ask("lena", "energie", "SELECT district, COUNT(*) n FROM meters GROUP BY district ORDER BY district");
     assert_eq!(answer["rows"], json!([["centre", 80], ["est", 20], ["nord", 60]]), "{answer}");
 
     // Replaced, the old rows are gone, and their keys and files with them.

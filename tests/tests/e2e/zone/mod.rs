@@ -13,10 +13,10 @@ pub(crate) const METERS: Declared<'_> = Declared {
     name: "meters",
     columns: &[
         ("household", "string", ""),
-        ("district", "string", "domain = [\"centre\", \"nord\", \"sud\", \"est\"]"),
+        ("district", "string", ", domain = [\"centre\", \"nord\", \"sud\", \"est\"]"),
         ("month", "integer", ""),
-        ("wh", "integer", "nullable = true"),
-        ("tenant", "string", "hidden = true\nnullable = true"),
+        ("wh", "integer", ", nullable = true"),
+        ("tenant", "string", ", hidden = true, nullable = true"),
     ],
     subjects: &["household"],
 };

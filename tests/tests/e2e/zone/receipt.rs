@@ -12,18 +12,15 @@ fn a_receipt_is_checked_offline_and_no_byte_of_it_can_be_changed() {
     let receipt = city.beside("receipt.json");
     let receipt_path = receipt.to_str().unwrap();
     let sql = "SELECT COUNT(*) n FROM meters";
-    let words =
-        ["--dataset", "energie", "--purpose", "research", "--json", "--receipt", receipt_path, sql];
+    let words = ["--dataset", "energie", "--purpose", "research", "--json", "--receipt", receipt_path, sql];
     let answer = city.query("lena", &words).expect().json();
     assert_eq!(rows(&answer).len(), 1);
     let checkpoint = city.beside("checkpoint");
     // A later checkpoint than the receipt's own serves as well.
     city.ask("lena", "energie", sql);
     fs::write(&checkpoint, city.curl(&[&city.public("log/checkpoint")]).expect(200).body).unwrap();
-    let key = fs::read_to_string(city.data().join("state/evidence/log.pub")).unwrap_or_default();
-    let verify = |receipt: &str| {
-        city.plain(&["verify", receipt, "--checkpoint", checkpoint.to_str().unwrap(), "--key", key.trim()])
-    };
+    let verify =
+        |receipt: &str| city.octroi("lena", &["verify", receipt, "--checkpoint", checkpoint.to_str().unwrap()]);
     let said = verify(receipt_path).expect();
     assert!(said.out.contains("host-signed launch measurement") && said.out.contains("vm"), "{}", said.out);
 

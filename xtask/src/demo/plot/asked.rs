@@ -60,7 +60,7 @@ fn inspected(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
 fn loaded(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
     let cast = scene.cast;
     for id in ASKED {
-        let schema = scene.descriptions.join("schema").join(format!("{id}.toml")).display().to_string();
+        let schema = scene.descriptions.join("schemas").join(format!("{id}.toml")).display().to_string();
         let words = ["dataset", "schema", id, &schema];
         story.step("claire", &format!("Declare the tables of {id}")).shows(10).run(cast.octroi("claire", &words))?;
         for file in scene.files(id) {
@@ -101,13 +101,13 @@ fn checked(story: &mut Story, scene: &Scene<'_>, receipt: &str) -> Result<(), De
     story
         .step("citizen", "Fetch the log's checkpoint")
         .run(cast.curl(&["-o", &checkpoint], "/log/checkpoint"))?;
-    let verify = |receipt: &str| cast.plain(&["verify", receipt, "--checkpoint", &checkpoint]);
-    story.step("citizen", "Is the receipt of lena's answer genuine?").shows(20).run(verify(receipt))?;
+    let verify = |receipt: &str| cast.octroi("lena", &["verify", receipt, "--checkpoint", &checkpoint]);
+    story.step("lena", "Is the receipt of lena's answer genuine?").shows(20).run(verify(receipt))?;
     let altered = cast.desk("altered.json").display().to_string();
     let mut alter = Command::new("sed");
     alter.args(["s/statistical/commercial/; s/[0-9]/8/3", receipt]);
     let text = crate::process::output(&mut alter)?;
     std::fs::write(&altered, text).map_err(super::super::file(altered.as_ref()))?;
-    story.step("citizen", "And one with a changed character?").refused(verify(&altered))?;
+    story.step("lena", "And one with a changed character?").refused(verify(&altered))?;
     Ok(())
 }

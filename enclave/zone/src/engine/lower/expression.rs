@@ -1,5 +1,7 @@
 //! Expressions of DataFusion's, read into ours.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "enums of other crates: what is not named is refused")]
+
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::{
     common::{Column, DFSchema},
@@ -146,7 +148,8 @@ impl Lowering {
             branches.push((when, self.expression(then, named)?));
         }
         // ELSE NULL is no ELSE, and would have no type of its own.
-        let otherwise = case.else_expr.as_deref().filter(|value| !matches!(value, Expr::Literal(value, _) if value.is_null()));
+        let otherwise =
+            case.else_expr.as_deref().filter(|value| !matches!(value, Expr::Literal(value, _) if value.is_null()));
         let otherwise = otherwise.map(|value| self.expression(value, named)).transpose()?.map(Box::new);
         Ok(Expression::Case { branches, otherwise })
     }
@@ -271,11 +274,10 @@ fn holds(form: &DataType) -> Result<Type, Refusal> {
         DataType::Float64 => Ok(Type::Float),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Ok(Type::String),
         DataType::Date32 => Ok(Type::Date),
-        DataType::Timestamp(TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond, zone)
-            if utc(zone.as_deref()) =>
-        {
-            Ok(Type::Timestamp)
-        }
+        DataType::Timestamp(
+            TimeUnit::Second | TimeUnit::Millisecond | TimeUnit::Microsecond | TimeUnit::Nanosecond,
+            zone,
+        ) if utc(zone.as_deref()) => Ok(Type::Timestamp),
         _ => Err(not_allowed("a cast to this type", "use BIGINT, DOUBLE, TEXT, BOOLEAN, DATE or TIMESTAMP")),
     }
 }

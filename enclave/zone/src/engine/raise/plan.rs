@@ -49,10 +49,7 @@ pub(in crate::engine) fn cells(
 ///
 /// # Errors
 /// As [`cells`].
-pub(in crate::engine) fn steps(
-    judged: &Judged,
-    cells: Arc<dyn TableProvider>,
-) -> Result<LogicalPlan, DataFusionError> {
+pub(in crate::engine) fn steps(judged: &Judged, cells: Arc<dyn TableProvider>) -> Result<LogicalPlan, DataFusionError> {
     let mut plan = LogicalPlanBuilder::scan("cells", provider_as_source(cells), None)?;
     let mut types = judged.cell_types().to_vec();
     for step in &judged.plan().steps {
@@ -171,10 +168,12 @@ impl Raise<'_> {
     fn summand(&self, argument: &Expression<RowColumn>) -> Result<Expr, DataFusionError> {
         match self.columns.of(argument)? {
             Type::Integer(digits) => {
-                let wide = digits.summed().is_none_or(|digits| matches!(form(Type::Integer(digits)), DataType::Decimal256(..)));
+                let wide = digits
+                    .summed()
+                    .is_none_or(|digits| matches!(form(Type::Integer(digits)), DataType::Decimal256(..)));
                 self.columns.raise_as(argument, decimal(digits, wide))
             }
-            _ => self.columns.raise(argument),
+            Type::Boolean | Type::Float | Type::String | Type::Date | Type::Timestamp => self.columns.raise(argument),
         }
     }
 

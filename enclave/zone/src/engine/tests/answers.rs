@@ -27,7 +27,9 @@ fn mean(flights: &[&Flight]) -> f64 {
 
 #[test]
 fn sums_counts_and_means_are_those_of_the_rows_and_small_cells_are_left_out() {
-    let told = rows("SELECT carrier, count(*), sum(distance), avg(delay), count(delay) FROM flights GROUP BY carrier ORDER BY carrier");
+    let told = rows(
+        "SELECT carrier, count(*), sum(distance), avg(delay), count(delay) FROM flights GROUP BY carrier ORDER BY carrier",
+    );
     let expected: Vec<Vec<String>> = cells(|flight| Some(flight.carrier))
         .iter()
         .map(|(carrier, flights)| {
@@ -48,7 +50,8 @@ fn sums_counts_and_means_are_those_of_the_rows_and_small_cells_are_left_out() {
 
 #[test]
 fn absent_and_suppressed_keys_are_listed_alike() {
-    let Told::Answer { table, .. } = Asked::new("SELECT count(*) AS n, carrier FROM flights GROUP BY carrier").tell() else {
+    let Told::Answer { table, .. } = Asked::new("SELECT count(*) AS n, carrier FROM flights GROUP BY carrier").tell()
+    else {
         panic!("no answer")
     };
     assert_eq!(table.keys_without_value.iter().map(shown).collect::<Vec<_>>(), [["HA"], ["ZZ"]]);
@@ -67,7 +70,9 @@ fn what_follows_the_cells_sees_released_ones_alone() {
     let smallest = cells(|flight| Some(flight.carrier)).into_iter().min_by_key(|(_, flights)| flights.len()).unwrap();
     assert_eq!(told, [[smallest.0.to_owned(), smallest.1.len().to_string()]]);
     assert!(rows("SELECT carrier, count(*) AS n FROM flights GROUP BY carrier HAVING count(*) < 1000").is_empty());
-    let told = rows("SELECT carrier, sum(distance) / count(*) AS per, round(avg(delay), 1) FROM flights GROUP BY carrier HAVING avg(delay) > 0 ORDER BY per DESC OFFSET 1");
+    let told = rows(
+        "SELECT carrier, sum(distance) / count(*) AS per, round(avg(delay), 1) FROM flights GROUP BY carrier HAVING avg(delay) > 0 ORDER BY per DESC OFFSET 1",
+    );
     assert_eq!(told.len(), 2);
     for row in told {
         let flights = &cells(|flight| Some(flight.carrier.to_owned()))[&row[0]];
@@ -86,13 +91,20 @@ fn keys_can_be_computed_and_conditions_put_together() {
     );
     let first_of_july = 15_887;
     let wanted = |flight: &Flight| {
-        flight.delay.is_none_or(|delay| (0.0..=100.0).contains(&delay)) && flight.carrier != "ZZ" && flight.day >= first_of_july
+        flight.delay.is_none_or(|delay| (0.0..=100.0).contains(&delay))
+            && flight.carrier != "ZZ"
+            && flight.day >= first_of_july
     };
     let expected = cells(|flight| wanted(flight).then(|| (month_of(flight.day), flight.late)));
     let expected: Vec<Vec<String>> = expected
         .iter()
         .map(|((month, late), flights)| {
-            vec![format!("2013-{month:02}-01T00:00:00Z"), month.to_string(), late.to_string(), flights.len().to_string()]
+            vec![
+                format!("2013-{month:02}-01T00:00:00Z"),
+                month.to_string(),
+                late.to_string(),
+                flights.len().to_string(),
+            ]
         })
         .collect();
     assert_eq!(told, expected);
@@ -136,7 +148,9 @@ fn joins_give_what_nested_loops_give() {
 
 #[test]
 fn whole_numbers_do_not_wrap() {
-    let Told::Answer { table, .. } = Asked::new("SELECT sum(big), sum(big - big), sum(distance * big) FROM flights").tell() else {
+    let Told::Answer { table, .. } =
+        Asked::new("SELECT sum(big), sum(big - big), sum(distance * big) FROM flights").tell()
+    else {
         panic!("no answer")
     };
     let types: Vec<_> = table.columns.iter().map(|column| (column.r#type.as_str(), column.rounding.as_str())).collect();
@@ -148,9 +162,13 @@ fn whole_numbers_do_not_wrap() {
     assert!(near(&told[0], big * flights().len() as f64), "{told:?}");
     assert_eq!(told[1], "0");
     assert!(near(&told[2], big * distance), "{told:?}");
-    let quotients = rows("SELECT distance / (month - 1) IS NULL AS by_zero, count(*) FROM flights GROUP BY 1 ORDER BY 1");
+    let quotients =
+        rows("SELECT distance / (month - 1) IS NULL AS by_zero, count(*) FROM flights GROUP BY 1 ORDER BY 1");
     let by_zero = flights().iter().filter(|flight| flight.month == 1).count();
-    assert_eq!(quotients, [["false".to_owned(), (flights().len() - by_zero).to_string()], ["true".to_owned(), by_zero.to_string()]]);
+    assert_eq!(
+        quotients,
+        [["false".to_owned(), (flights().len() - by_zero).to_string()], ["true".to_owned(), by_zero.to_string()]]
+    );
 }
 
 #[test]
@@ -185,8 +203,11 @@ fn nothing_is_told_of_few() {
 
 #[test]
 fn what_goes_wrong_is_one_word() {
-    let sql = "SELECT day, carrier, sum(distance) FROM flights GROUP BY day, carrier";
-    let damaged = |at| Asked { damage: Some(at), ..Asked::new("SELECT sum(distance) FROM flights WHERE carrier = 'AA' AND late") };
+    let sql = "SELECT month, carrier, sum(distance) FROM flights GROUP BY month, carrier";
+    let damaged = |at| Asked {
+        damage: Some(at),
+        ..Asked::new("SELECT sum(distance) FROM flights WHERE carrier = 'AA' AND late")
+    };
     for at in [0, 4, 200, 1_000, 5_000, 20_000, 60_000] {
         let told = damaged(at).tell();
         assert!(
@@ -204,7 +225,7 @@ fn what_goes_wrong_is_one_word() {
     short.limits.wall_milliseconds = 0;
     assert_eq!(short.tell(), Told::Withheld("out_of_time".into()));
     let mut narrow = Asked::new(sql);
-    narrow.limits.result_rows = 10;
+    narrow.limits.result_rows = 3;
     assert_eq!(narrow.tell(), Told::Withheld("too_many_rows".into()));
     let mut thin = Asked::new(sql);
     thin.limits.result_bytes = 100;
@@ -213,9 +234,9 @@ fn what_goes_wrong_is_one_word() {
 
 #[test]
 fn the_order_of_rows_is_that_of_the_keys() {
-    let told = rows("SELECT day, carrier, count(*) FROM flights WHERE month < 6 GROUP BY day, carrier");
+    let told = rows("SELECT late, carrier, count(*) FROM flights WHERE month < 6 GROUP BY late, carrier");
     let mut sorted = told.clone();
     sorted.sort();
     assert_eq!(told, sorted);
-    assert_eq!(told, rows("SELECT day, carrier, count(*) FROM flights WHERE month < 6 GROUP BY day, carrier"));
+    assert_eq!(told, rows("SELECT late, carrier, count(*) FROM flights WHERE month < 6 GROUP BY late, carrier"));
 }

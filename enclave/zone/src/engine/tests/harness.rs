@@ -241,10 +241,8 @@ fn flights_schema() -> v1::TableSchema {
 }
 
 fn weather_schema() -> v1::TableSchema {
-    let columns = vec![
-        column("month", v1::ColumnType::Integer, false),
-        column("temperature", v1::ColumnType::Float, false),
-    ];
+    let columns =
+        vec![column("month", v1::ColumnType::Integer, false), column("temperature", v1::ColumnType::Float, false)];
     v1::TableSchema { name: "weather".into(), columns, subjects: Vec::new() }
 }
 
