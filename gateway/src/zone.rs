@@ -212,7 +212,7 @@ impl<R: Register, K: Keys> Zone<R, K> {
         let this = &*self.0;
         let question = question(admitted, &this.limits);
         let Ok(planning) = Planning::begin(frames, question).await else { return Ok(run::lost()) };
-        let wants = match planning.planned(admitted.subject(), &this.limits).await {
+        let wants = match planning.planned(admitted.subject()).await {
             Planned::Rejected(rejection) => return Err(rejection),
             Planned::Ended(verdict) => return Ok(verdict),
             Planned::Wants(wants) => wants,

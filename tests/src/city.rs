@@ -93,6 +93,8 @@ impl City {
             ("listen.loopback", "address", &loopback),
             ("evidence", "checkpoint_seconds", "1"),
             ("log", "level", "\"info,octroi=debug\""),
+            // Only those that ask have an image.
+            ("zone", "start", "false"),
         ]);
         city.set(settings);
         // Identities speak to the api listener's port.

@@ -9,7 +9,7 @@ mod zone;
 pub use city::{City, Serving, Settings, description};
 pub use client::{Answer, Said};
 pub use python::python;
-pub use zone::{Declared, hostile_image, rows, zone_image};
+pub use zone::{Declared, hostile_image, lake, rows, zone_image};
 
 use std::{
     path::{Path, PathBuf},

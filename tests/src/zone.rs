@@ -21,6 +21,12 @@ pub fn hostile_image() -> PathBuf {
     zone_image().with_file_name("hostile-image")
 }
 
+/// The lake that `cargo xtask test` makes: a folder for each dataset.
+pub fn lake() -> PathBuf {
+    let path = std::env::var_os("OCTROI_LAKE").expect("run the tests with `cargo xtask test`, which sets OCTROI_LAKE");
+    PathBuf::from(path)
+}
+
 /// A table to declare: its columns as `name type flags`, its subjects.
 #[derive(Debug, Clone, Copy)]
 pub struct Declared<'a> {
@@ -38,6 +44,7 @@ impl City {
         let mut city = Self::init(&[]);
         let image = format!("{:?}", zone_image());
         city.set(&[
+            ("zone", "start", "true"),
             ("zone", "image", &image),
             ("zone", "backends", "[\"vm\", \"process\"]"),
             ("zone", "release_tick_milliseconds", "100"),

@@ -22,6 +22,7 @@ use clap::Args;
 use self::{cast::Cast, gateway::Gateway, plot::Scene, ports::Ports, story::Story};
 pub(crate) use self::{gateway::GatewayError, story::StoryError};
 use crate::{
+    image::{self, Guest, ImageError},
     lake::{self, LakeError},
     prepare::{self, Need, PrepareError},
     process::{self, ProcessError},
@@ -55,6 +56,9 @@ pub(crate) enum DemoError {
     /// The gateway does not build.
     #[error("the gateway does not build")]
     Build(#[source] ProcessError),
+    /// There is no image for questions to run in.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// There is no lake.
     #[error(transparent)]
     Lake(#[from] LakeError),
@@ -96,6 +100,7 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<(), DemoError>
         "octroi",
     ]))
     .map_err(DemoError::Build)?;
+    image::make(project, Guest::Engine, &image::folder(project), false)?;
 
     let stage = Stage::set(project, options)?;
     match perform(project, options, &stage) {
@@ -168,6 +173,7 @@ impl Stage {
         let bin = stage.folder.join("bin");
         fs::create_dir(&bin).map_err(file(&bin))?;
         copy_folder(&project.root().join("config/demo"), &stage.descriptions())?;
+        copy_folder(&image::folder(project), &stage.folder.join("image"))?;
         let built = project.target().join("debug/octroi");
         fs::copy(&built, bin.join("octroi")).map_err(file(&built))?;
         Ok(stage)

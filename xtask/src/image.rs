@@ -45,6 +45,9 @@ pub(crate) struct Options {
     /// The folder to make it in; files of the same names are replaced [default: zone-image in cargo's target folder]
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Make the tests' hostile guest instead: one that lies, floods and hangs
+    #[arg(long)]
+    hostile: bool,
     /// Look for a newer kernel instead of taking the one that was fetched before
     #[arg(long)]
     newer_kernel: bool,
@@ -86,8 +89,10 @@ pub(crate) enum ImageError {
 /// Makes the image and says what is in it.
 pub(crate) fn run(project: &Project, options: &Options) -> Result<(), ImageError> {
     prepare::machine(project, &[Need::CCompiler])?;
-    let folder = options.out.clone().unwrap_or_else(|| folder(project));
-    let image = make(project, Guest::Engine, &folder, options.newer_kernel)?;
+    let (guest, usual) =
+        if options.hostile { (Guest::Hostile, hostile_folder(project)) } else { (Guest::Engine, folder(project)) };
+    let folder = options.out.clone().unwrap_or(usual);
+    let image = make(project, guest, &folder, options.newer_kernel)?;
     if options.again {
         again(project)?;
     }

@@ -61,6 +61,11 @@ pub(crate) struct Size {
     without_flights: bool,
 }
 
+impl Size {
+    /// Enough for cells of every size, and quick to make and load.
+    pub(crate) const SMALL: Self = Self { readings: 120_000, seed: 21_231, without_flights: false };
+}
+
 /// Why there is no lake.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LakeError {

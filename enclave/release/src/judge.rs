@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    expression::{Arithmetic, Expression, Literal},
+    expression::Expression,
     plan::{Aggregate, Aggregation, Join, JoinKind, Plan, RowColumn, Rows, Step},
     schema::{Column, Digits, Schemas, Table, Type},
     typing::{may_be_null, same, type_of},
@@ -402,26 +402,22 @@ fn step_expressions(step: &Step) -> impl Iterator<Item = &Expression<usize>> {
     expressions.into_iter()
 }
 
-/// Whether each row's part in an aggregate is its own value: nothing here tells one row from another by a condition.
+/// Whether each row's part in an aggregate is the value it has, and no function of it. Arithmetic is left to what is
+/// released: a product with a condition's zero or one, a power, a division that truncates, or a sum that rounds tells one
+/// row from another as surely as the condition itself.
 fn contributes(argument: &Expression<RowColumn>) -> bool {
     match argument {
         Expression::Column(_) | Expression::Literal(_) => true,
-        Expression::Negate(one) => contributes(one),
         Expression::Cast(one, to) => matches!(to, Type::Integer(_) | Type::Float) && contributes(one),
-        Expression::Arithmetic(Arithmetic::Add | Arithmetic::Subtract | Arithmetic::Multiply, left, right) => {
-            contributes(left) && contributes(right)
-        }
-        Expression::Arithmetic(Arithmetic::Divide, left, right) => {
-            contributes(left) && matches!(**right, Expression::Literal(Literal::Integer(_) | Literal::Float(_)))
-        }
-        Expression::And(_)
+        Expression::Negate(_)
+        | Expression::Arithmetic(..)
+        | Expression::And(_)
         | Expression::Or(_)
         | Expression::Not(_)
         | Expression::IsNull(_)
         | Expression::Compare(..)
         | Expression::In(..)
         | Expression::Like { .. }
-        | Expression::Arithmetic(Arithmetic::Remainder, ..)
         | Expression::Case { .. }
         | Expression::Call(..)
         | Expression::TryCast(..) => false,

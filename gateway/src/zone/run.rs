@@ -74,7 +74,7 @@ impl Planning {
     }
 
     /// What the zone makes of it.
-    pub(super) async fn planned(mut self, subject: &Subject, limits: &Limits) -> Planned {
+    pub(super) async fn planned(mut self, subject: &Subject) -> Planned {
         match receive(&mut self.frames).await {
             Ok(Message::Rejected(rejected)) => match Rejection::parse(&rejected, self.sql_bytes) {
                 Some(rejection) => Planned::Rejected(rejection),
@@ -84,10 +84,15 @@ impl Planning {
                 Some(files) => Planned::Wants(Wants { frames: self.frames, files }),
                 None => lied(),
             },
-            // Of tables without rows, say.
-            Ok(Message::Answer(answer)) => Planned::Ended(verdict::answered(answer, limits)),
             Ok(Message::Withheld(withheld)) => Planned::Ended(verdict::withheld(&withheld)),
-            Ok(Message::Warm(_) | Message::Ready(_) | Message::LoadKeyRequest(_) | Message::Loaded(_)) => lied(),
+            // Without keys it knows nothing to answer with.
+            Ok(
+                Message::Answer(_)
+                | Message::Warm(_)
+                | Message::Ready(_)
+                | Message::LoadKeyRequest(_)
+                | Message::Loaded(_),
+            ) => lied(),
             Err(cause) => Planned::Ended(Verdict::Withheld(cause)),
         }
     }

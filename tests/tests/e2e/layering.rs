@@ -11,6 +11,8 @@ use serde_json::Value;
 fn packages() -> BTreeMap<String, (String, Vec<String>)> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        // What other systems alone would need may not have been fetched.
+        .args(["--filter-platform", "x86_64-unknown-linux-gnu"])
         .current_dir(octroi_tests::repository())
         .output()
         .unwrap();
@@ -76,4 +78,14 @@ fn the_contract_knows_nobody_who_keeps_it() {
     for forbidden in ["sled", "object_store", "reqwest", "aes-gcm", "cedar-policy"] {
         assert!(!linked.contains(forbidden), "the contract links {forbidden}");
     }
+}
+
+#[test]
+fn what_judges_knows_no_engine_and_what_attests_no_host() {
+    let ours = |name| linked_into(name).into_iter().filter(|it| it.starts_with("octroi")).collect::<Vec<_>>();
+    assert_eq!(ours("octroi-release"), ["octroi-proto", "octroi-release"]);
+    assert_eq!(ours("octroi-attest"), ["octroi-attest", "octroi-proto"]);
+    assert_eq!(ours("octroi-host"), ["octroi-attest", "octroi-host", "octroi-proto"]);
+    assert_eq!(ours("octroi-zone"), ["octroi-attest", "octroi-proto", "octroi-release", "octroi-zone"]);
+    assert!(!linked_into("octroi-release").contains("datafusion"));
 }

@@ -8,12 +8,13 @@ use std::{
 use super::ports::Ports;
 
 /// Everyone with a profile, and what they are.
-pub(super) const PEOPLE: [(&str, &str); 5] = [
+pub(super) const PEOPLE: [(&str, &str); 6] = [
     ("operator", "runs the gateway for the city, and can read no data"),
     ("claire", "steward: answers for the city's datasets"),
     ("marc", "reviewer: the second person in approvals"),
     ("audrey", "auditor, of another organisation: reads evidence and nothing else"),
     ("voltaic", "vendor: would borrow data for a study of its own"),
+    ("lena", "researcher at a university: asks, and gets aggregates"),
 ];
 
 /// Those who have none.
@@ -53,6 +54,11 @@ impl Cast {
     /// The program.
     pub(super) fn binary(&self) -> PathBuf {
         self.folder.join("bin/octroi")
+    }
+
+    /// What questions run in.
+    pub(super) fn image(&self) -> PathBuf {
+        self.folder.join("image")
     }
 
     /// What clients trust.

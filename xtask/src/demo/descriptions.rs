@@ -100,4 +100,9 @@ fn the_demo_hands_over_no_sensitive_dataset() {
     assert!(agreed.level == Level::QuasiSensitive && agreed.agreement_required);
     assert!(agreed.purposes.iter().any(|purpose| purpose.as_str() == super::plot::AGREED_PURPOSE));
     assert_eq!(description(&files[super::plot::PUBLIC]).level, Level::Public);
+    for id in super::plot::ASKED {
+        let asked = description(&files[id]);
+        assert_eq!(asked.level, Level::Sensitive, "{id}");
+        assert!(asked.purposes.iter().any(|purpose| purpose.as_str() == super::plot::ASKED_PURPOSE), "{id}");
+    }
 }

@@ -1,5 +1,6 @@
 //! The story, chapter by chapter. A step says by whom, what is asked, and the command.
 
+mod asked;
 mod evidence;
 mod gate;
 mod lent;
@@ -14,7 +15,10 @@ use crate::lake::Written;
 
 pub(super) use gate::set_up;
 #[cfg(test)]
-pub(super) use {lent::AGREED, lent::AGREED_PURPOSE, lent::LENT, lent::PURPOSE, open::PUBLIC, stock::DATASETS};
+pub(super) use {
+    asked::ASKED, asked::ASKED_PURPOSE, lent::AGREED, lent::AGREED_PURPOSE, lent::LENT, lent::PURPOSE, open::PUBLIC,
+    stock::DATASETS,
+};
 
 /// What every chapter works with.
 #[derive(Debug)]
@@ -49,6 +53,7 @@ pub(super) fn tell(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError
         lent::taken_back(story, scene, &grant)?;
     }
     levels::sensitive(story, scene)?;
+    asked::sensitive_way(story, scene)?;
     levels::raised(story, scene)?;
     stock::at_rest(story, scene)?;
     evidence::log(story, scene)

@@ -77,11 +77,26 @@ fn place(from: &Path, folder: &Path, dataset: &'static str) -> Result<Written, F
     let to = folder.join(dataset);
     fs::create_dir_all(&to).map_err(file(&to))?;
     let path = to.join(from.file_name().unwrap_or_default());
-    let bytes = fs::copy(from, &path).map_err(file(from))?;
+    let text = fs::read_to_string(from).map_err(file(from))?;
+    let text = missing_left_empty(&text);
+    fs::write(&path, &text).map_err(file(&path))?;
+    let bytes = text.len() as u64;
     let lines = csv::Reader::from_path(&path)
         .map_err(|error| FlightsError::File { path: path.clone(), source: error.into() })?;
     let rows = lines.into_byte_records().count() as u64;
     Ok(Written { dataset, path, rows, bytes })
+}
+
+/// R writes `NA` where a value is missing; a CSV file of ours has an empty field. No field of these tables is quoted
+/// around a comma that would be mistaken.
+fn missing_left_empty(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split(',').map(|field| if field == "NA" { "" } else { field }).collect();
+        kept.push_str(&fields.join(","));
+        kept.push('\n');
+    }
+    kept
 }
 
 /// What a failed command said last, which is what pip means.

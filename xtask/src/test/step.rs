@@ -12,6 +12,7 @@ use clap::ValueEnum;
 use super::Kit;
 use crate::{
     image::{self, Guest, ImageError},
+    lake::{self, LakeError},
     prepare::Need,
     process::{self, ProcessError},
     project::Project,
@@ -41,6 +42,9 @@ pub(crate) enum StepError {
     /// rustfmt or clippy is missing.
     #[error("the toolchain lacks `{component}`: run `rustup component add {component}`")]
     Component { component: &'static str },
+    /// There is no lake to test with.
+    #[error(transparent)]
+    Lake(#[from] LakeError),
     /// The fuzz targets cannot be listed.
     #[error("`{path}` cannot be read")]
     Folder {
@@ -96,8 +100,8 @@ impl Step {
             }
             Self::Lints => {
                 component(project, "clippy", "clippy")?;
-                let lints = ["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-                process::run(&mut project.cargo(&lints))?;
+                let lints = ["--all-targets", "--locked", "--", "-D", "warnings"];
+                process::run(project.cargo(&["clippy", "--workspace"]).args(GUEST).args(lints))?;
             }
             Self::Deny => {
                 let program = tool::DENY.ready(project)?;
@@ -113,6 +117,7 @@ impl Step {
                 {
                     image::make(project, guest, &folder, false).map_err(|source| StepError::Image(Box::new(source)))?;
                 }
+                lake::make(project, &lake_folder(project), lake::Size::SMALL)?;
                 let mut nextest = project.command(&program);
                 nextest.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--retries", "0"]);
                 process::overhear(coloured(tools(nextest.args(GUEST), kit)), &mut *hear)?;
@@ -147,10 +152,16 @@ impl fmt::Display for Step {
 /// Tells the tests where their foreign clients are, and what zones boot.
 fn tools<'c>(command: &'c mut Command, kit: &Kit<'_>) -> &'c mut Command {
     command.env("OCTROI_ZONE_IMAGE", image::folder(kit.project));
+    command.env("OCTROI_LAKE", lake_folder(kit.project));
     if let Some(python) = &kit.python {
         command.env("OCTROI_PYTHON", python.interpreter());
     }
     command
+}
+
+/// Where the tests' lake is made.
+fn lake_folder(project: &Project) -> PathBuf {
+    project.target().join("test-lake")
 }
 
 /// What is overheard goes through a pipe, so the runner does not see the terminal behind it.

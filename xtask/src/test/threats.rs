@@ -33,7 +33,11 @@ fn every_test_that_the_threats_name_exists() {
         let folder = match krate {
             "e2e" => "tests/tests/e2e",
             "octroi" => "gateway/src",
+            "octroi_attest" => "enclave/attest/src",
+            "octroi_host" => "enclave/host/src",
             "octroi_proto" => "proto/src",
+            "octroi_release" => "enclave/release/src",
+            "octroi_zone" => "enclave/zone/src",
             other => panic!("no crate `{other}` in `{name}`"),
         };
         let file = file(&root().join(folder), modules).unwrap_or_else(|| panic!("no file for `{name}`"));

@@ -92,7 +92,9 @@ impl Zone {
             Backend::Vm => {
                 let disks = Disks { data: asked.data, scratch, output: asked.output };
                 let running = backends.vm.there().await?.take().await?.attach(disks).await?;
-                (running.facts().launch(), Running::Vm(Box::new(running)), &in_use.vm)
+                // The clone was seeded a while ago; what it was given its work at is now.
+                let launch = Launch { started: clock(), ..running.facts().launch() };
+                (launch, Running::Vm(Box::new(running)), &in_use.vm)
             }
             Backend::Process => {
                 let sandbox = backends.process.there().await?;

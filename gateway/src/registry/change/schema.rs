@@ -10,7 +10,7 @@ use octroi_proto::{
 use super::{Change, ChangeError, View, own};
 use crate::authorise::{self as action, Permit};
 
-/// Declares the tables of a sensitive dataset. A table that has rows may get new nullable columns and more hidden ones.
+/// Declares the tables of a sensitive dataset. Of a table that has rows, columns may become hidden, and nothing else.
 #[derive(Debug, Clone)]
 pub struct DeclareSchema {
     /// The schema, of the permit's dataset; its revision is the register's to give.
@@ -83,7 +83,8 @@ fn keeps(standing: &DatasetSchema, next: &DatasetSchema, name: &TableName) -> Re
     if let Some(column) = changed {
         return Err(Fixed::Column(column.name.clone()));
     }
-    match new.columns().iter().find(|column| old.column(&column.name).is_none() && !column.nullable) {
+    // The files that are there hold neither such a column nor its key.
+    match new.columns().iter().find(|column| old.column(&column.name).is_none()) {
         Some(column) => Err(Fixed::NewColumn(column.name.clone())),
         None => Ok(()),
     }
@@ -106,7 +107,9 @@ impl fmt::Display for Fixed {
             Self::Existence => f.write_str("it must stay"),
             Self::Subjects => f.write_str("its `subjects` must stay"),
             Self::Column(name) => write!(f, "its column `{name}` must stay as it is, but may become hidden"),
-            Self::NewColumn(name) => write!(f, "its new column `{name}` must be `nullable`"),
+            Self::NewColumn(name) => {
+                write!(f, "its new column `{name}` is in none of its files: declare another table")
+            }
             Self::Isolation => f.write_str("`isolation` must stay `vm`"),
         }
     }

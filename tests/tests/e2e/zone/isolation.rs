@@ -55,9 +55,16 @@ fn the_process_sandbox_must_be_chosen_by_name_and_is_refused_where_a_machine_is_
     let file = city.file("meters.csv", meters());
     city.load("energie-process", "meters", &file, &[]).expect();
     city.let_ask("lena", "energie-process");
-    let answer = city.query("lena", &words("energie-process", COUNT)).expect().json();
+    let receipt = city.beside("receipt.json");
+    let mut all = words("energie-process", COUNT).to_vec();
+    all.extend(["--receipt", receipt.to_str().unwrap()]);
+    let answer = city.query("lena", &all).expect().json();
     assert_eq!(rows(&answer)[0][0], 160);
-    assert!(answer["receipt"].to_string().contains("process"), "{answer}");
+    let checkpoint = city.beside("checkpoint");
+    std::fs::write(&checkpoint, city.curl(&[&city.public("log/checkpoint")]).expect(200).body).unwrap();
+    let verify = ["verify", receipt.to_str().unwrap(), "--checkpoint", checkpoint.to_str().unwrap()];
+    let said = city.octroi("lena", &verify).expect().out;
+    assert!(said.lines().any(|line| line.contains("backend") && line.contains("process")), "{said}");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod ask;
 mod hostile;
 mod isolation;
+mod lake;
 mod load;
 mod receipt;
 
@@ -43,7 +44,7 @@ pub(crate) fn metered(settings: octroi_tests::Settings<'_>) -> City {
     city.sensitive("energie", "vm", &[METERS]);
     let file = city.file("meters.csv", meters());
     let report = city.load("energie", "meters", &file, &[]).expect().json();
-    assert_eq!((&report["rows"], &report["bad_rows"]), (&160.into(), &0.into()), "{report}");
+    assert_eq!(report, serde_json::json!({ "rows": 160, "version": 1 }));
     city.let_ask("lena", "energie");
     city
 }

@@ -39,10 +39,9 @@ pub(super) fn sensitive_way(story: &mut Story, scene: &Scene<'_>) -> Result<(), 
     story.step("lena", "One household: about too few, and so no value").run(ask(&["--json", ONE_HOUSEHOLD]))?;
     story.step("lena", "The rows themselves").refused(ask(&["SELECT household, watt_hours FROM compteurs"]))?;
     story.step("lena", "A file of one's own").refused(ask(&["COPY compteurs TO '/tmp/mine.csv'"]))?;
-    story.step("voltaic", "A vendor asks").refused(cast.octroi(
-        "voltaic",
-        &["query", "--dataset", electricity, "--purpose", ASKED_PURPOSE, LOAD_CURVE],
-    ))?;
+    story.step("voltaic", "A vendor asks").refused(
+        cast.octroi("voltaic", &["query", "--dataset", electricity, "--purpose", ASKED_PURPOSE, LOAD_CURVE]),
+    )?;
     checked(story, scene, &receipt)
 }
 
@@ -98,9 +97,7 @@ fn granted(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
 fn checked(story: &mut Story, scene: &Scene<'_>, receipt: &str) -> Result<(), DemoError> {
     let cast = scene.cast;
     let checkpoint = cast.desk("checkpoint").display().to_string();
-    story
-        .step("citizen", "Fetch the log's checkpoint")
-        .run(cast.curl(&["-o", &checkpoint], "/log/checkpoint"))?;
+    story.step("citizen", "Fetch the log's checkpoint").run(cast.curl(&["-o", &checkpoint], "/log/checkpoint"))?;
     let verify = |receipt: &str| cast.octroi("lena", &["verify", receipt, "--checkpoint", &checkpoint]);
     story.step("lena", "Is the receipt of lena's answer genuine?").shows(20).run(verify(receipt))?;
     let altered = cast.desk("altered.json").display().to_string();

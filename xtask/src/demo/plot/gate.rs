@@ -23,7 +23,10 @@ pub(in crate::demo) fn set_up(story: &mut Story, cast: &Cast) -> Result<Gateway,
     let init = cast.plain(&["init", &data, "--base", &base, "--organisation", "Dijon Métropole"]);
     story.step("admin", "Make a data folder: configuration, authority, keys, an operator's identity").run(init)?;
     story
-        .step("admin", "Listen on this machine alone, and sign a checkpoint of the log each second")
+        .step(
+            "admin",
+            "Listen on this machine alone, sign a checkpoint and release answers each second, name the zone's image",
+        )
         .run(adapt(cast))?;
     let mut serve = cast.plain(&["serve", "--config", &cast.data().join("octroi.toml").display().to_string()]);
     let gateway = story.step("admin", "Start the gateway").does(&mut serve, |command| {
@@ -54,6 +57,8 @@ fn adapt(cast: &Cast) -> Command {
     let Ports { public, api, loopback } = cast.ports();
     let mut sed = Command::new("sed");
     sed.args(["-i", "-e", "s/0.0.0.0:/127.0.0.1:/", "-e", "s/^checkpoint_seconds = .*/checkpoint_seconds = 1/"]);
+    sed.args(["-e", "s/^release_tick_milliseconds = .*/release_tick_milliseconds = 1000/"]);
+    sed.args(["-e", &format!("s#^image = .*#image = \"{}\"#", cast.image().display())]);
     for (was, is) in [(USUAL.public, public), (USUAL.api, api), (USUAL.loopback, loopback)] {
         if was != is {
             sed.args(["-e", &format!("s/:{was}\"/:{is}\"/")]);
@@ -80,7 +85,8 @@ pub(super) fn people(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoErr
     story.step("operator", "A reviewer").run(add("marc", "dijon-metropole", "reviewer"))?;
     story.step("operator", "An auditor").run(add("audrey", "cour-regionale", "auditor"))?;
     story.step("operator", "A vendor who would borrow data").run(add("voltaic", "voltaic-sas", "vendor"))?;
-    for name in ["marc", "audrey"] {
+    story.step("operator", "A researcher who would ask").run(add("lena", "universite-bourgogne", "researcher"))?;
+    for name in ["marc", "audrey", "lena"] {
         let both = ["claire", "operator"].map(|by| (format!("{name}: approved by {by}"), vec![approve(by, name)]));
         story
             .step("claire", &format!("Claire and the operator approve {name}"))

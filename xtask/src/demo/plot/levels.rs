@@ -1,4 +1,4 @@
-//! The sensitive way, as far as it is built, and what raising a level does.
+//! Who may know of sensitive data, and what raising a level does.
 
 use std::process::Command;
 
@@ -7,6 +7,8 @@ use crate::demo::{DemoError, story::Story};
 
 /// Known to everyone, taken by nobody.
 const KNOWN: &str = "electricite-menages";
+/// Known to whoever proves who they are.
+const MEMBERS: &str = "menages";
 /// Known to its steward and to auditors.
 const HIDDEN: &str = "personnes";
 /// What curl says of an answer whose body is of no interest.
@@ -15,8 +17,8 @@ const STATUS: &str = "%{http_code}\\n";
 /// Described, never handed out.
 pub(super) fn sensitive(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
     let cast = scene.cast;
-    story.chapter("The sensitive way: known as widely as its steward chose, taken by nobody");
-    let describe = [KNOWN, HIDDEN].map(|id| {
+    story.chapter("Sensitive data: known as widely as its steward chose, taken by nobody");
+    let describe = [KNOWN, MEMBERS, HIDDEN].map(|id| {
         let words = [vec!["dataset", "register"], vec!["dataset", "publish", id]];
         let description = scene.description(id);
         let [register, publish] = words.map(|mut words| {
@@ -28,7 +30,7 @@ pub(super) fn sensitive(story: &mut Story, scene: &Scene<'_>) -> Result<(), Demo
         (format!("{id}, published"), vec![register, publish])
     });
     story
-        .step("claire", "Describe the households' electricity, and the persons of the travel survey")
+        .step("claire", "Describe the households' electricity, the households, and the persons of the travel survey")
         .each("octroi dataset register ID.toml && octroi dataset publish ID", describe)?;
     let page = |id: &str| cast.curl(&["-o", "/dev/null", "-w", STATUS], &format!("/dataset/{id}"));
     story.step("citizen", "The electricity's page: its steward made the description public").run(page(KNOWN))?;
@@ -36,7 +38,7 @@ pub(super) fn sensitive(story: &mut Story, scene: &Scene<'_>) -> Result<(), Demo
     if let Some(file) = scene.files(KNOWN).next() {
         let put = ["object", "put", KNOWN, &file.path.display().to_string()];
         story
-            .step("claire", "Store the electricity's file: queries that may ask it are not built yet")
+            .step("claire", "Store the electricity's file as an object, to be downloaded")
             .refused(cast.octroi("claire", &put))?;
     }
     story

@@ -148,20 +148,17 @@ fn joins_give_what_nested_loops_give() {
 
 #[test]
 fn whole_numbers_do_not_wrap() {
-    let Told::Answer { table, .. } =
-        Asked::new("SELECT sum(big), sum(big - big), sum(distance * big) FROM flights").tell()
-    else {
+    let Told::Answer { table, .. } = Asked::new("SELECT sum(big), sum(distance) FROM flights").tell() else {
         panic!("no answer")
     };
     let types: Vec<_> = table.columns.iter().map(|column| (column.r#type.as_str(), column.rounding.as_str())).collect();
-    assert_eq!(types, [("float", "15 significant digits"), ("integer", "none"), ("float", "15 significant digits")]);
-    let distance: f64 = flights().iter().map(|flight| flight.distance as f64).sum();
+    assert_eq!(types, [("float", "15 significant digits"), ("integer", "none")]);
+    let distance: i64 = flights().iter().map(|flight| flight.distance).sum();
     let big = i64::MAX as f64;
     let told = shown(&table.rows[0]);
     let near = |told: &str, expected: f64| (told.parse::<f64>().unwrap() / expected - 1.0).abs() < 1e-14;
     assert!(near(&told[0], big * flights().len() as f64), "{told:?}");
-    assert_eq!(told[1], "0");
-    assert!(near(&told[2], big * distance), "{told:?}");
+    assert_eq!(told[1], distance.to_string());
     let quotients =
         rows("SELECT distance / (month - 1) IS NULL AS by_zero, count(*) FROM flights GROUP BY 1 ORDER BY 1");
     let by_zero = flights().iter().filter(|flight| flight.month == 1).count();
