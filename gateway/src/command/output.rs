@@ -45,15 +45,12 @@ impl Output {
         } else if items.is_empty() {
             line("nothing to show");
         } else {
-            let mut table = Table::new();
-            table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+            let mut table = aligned();
             table.set_header(columns.iter().map(|column| column.to_uppercase()));
             for item in items {
                 table.add_row(row(item));
             }
-            for text in table.to_string().lines() {
-                line(text.trim_end());
-            }
+            show(&table);
         }
     }
 
@@ -62,13 +59,10 @@ impl Output {
         if self.json {
             return;
         }
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        let mut table = aligned();
         table.set_header(header);
         table.add_rows(rows);
-        for text in table.to_string().lines() {
-            line(text.trim_end());
-        }
+        show(&table);
     }
 
     /// Names and values for eyes; nothing for programs.
@@ -76,12 +70,9 @@ impl Output {
         if self.json {
             return;
         }
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        let mut table = aligned();
         table.add_rows(fields.into_iter().map(|(name, value)| [name, value]));
-        for text in table.to_string().lines() {
-            line(text.trim_end());
-        }
+        show(&table);
     }
 
     /// A message field by field: JSON, or a table of two columns.
@@ -90,12 +81,22 @@ impl Output {
         if self.json {
             return self.value(&value);
         }
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        let mut table = aligned();
         flatten(&mut table, "", &value);
-        for text in table.to_string().lines() {
-            line(text.trim_end());
-        }
+        show(&table);
+    }
+}
+
+/// A table without lines, as wide as the terminal.
+fn aligned() -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+}
+
+fn show(table: &Table) {
+    for text in table.to_string().lines() {
+        line(text.trim_end());
     }
 }
 

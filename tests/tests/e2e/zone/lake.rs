@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use octroi_tests::{City, lake, repository, rows};
@@ -27,13 +27,9 @@ fn stocked(city: &City, id: &str, table: &str, file: &Path) -> Value {
     report
 }
 
-fn files() -> PathBuf {
-    lake()
-}
-
 #[test]
 fn flights_are_asked_and_every_cell_is_about_enough_aircraft() {
-    let file = files().join("nyc-flights/flights.csv");
+    let file = lake().join("nyc-flights/flights.csv");
     let city = City::asking(&[]);
     let report = stocked(&city, "nyc-flights", "flights", &file);
     let all = table(&file);
@@ -75,7 +71,7 @@ fn flights_are_asked_and_every_cell_is_about_enough_aircraft() {
 #[test]
 fn meters_and_dwellings_of_the_synthetic_dijon_are_joined() {
     let city = City::asking(&[]);
-    let (meters, dwellings) = (files().join("electricite-menages/compteurs.csv"), files().join("menages/menages.csv"));
+    let (meters, dwellings) = (lake().join("electricite-menages/compteurs.csv"), lake().join("menages/menages.csv"));
     stocked(&city, "electricite-menages", "compteurs", &meters);
     stocked(&city, "menages", "menages", &dwellings);
     let heating: BTreeMap<String, String> =
