@@ -14,6 +14,7 @@ pub(crate) struct Project {
     cache: PathBuf,
     target: PathBuf,
     cargo: OsString,
+    cargo_home: PathBuf,
 }
 
 /// Why the surroundings cannot be made out.
@@ -36,7 +37,10 @@ impl Project {
             .ok_or(ProjectError::NoHome)?;
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |target| root.join(target));
-        Ok(Self { root, cache: cache.join("octroi"), target, cargo })
+        let cargo_home = absolute("CARGO_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".cargo")))
+            .ok_or(ProjectError::NoHome)?;
+        Ok(Self { root, cache: cache.join("octroi"), target, cargo, cargo_home })
     }
 
     /// The clone.
@@ -54,9 +58,15 @@ impl Project {
         &self.target
     }
 
-    /// The same project in another folder, where it has a target folder of its own.
-    pub(crate) fn copied_to(&self, root: &Path) -> Self {
-        Self { root: root.to_path_buf(), target: root.join("target"), ..self.clone() }
+    /// Where cargo keeps what it downloads.
+    pub(crate) fn cargo_home(&self) -> &Path {
+        &self.cargo_home
+    }
+
+    /// The same project in another folder, for what must not depend on the folder; it has a target folder of its own.
+    pub(crate) fn another_folder(&self) -> Self {
+        let root = self.cache.join("another-folder");
+        Self { target: root.join("target"), root, ..self.clone() }
     }
 
     /// A cargo command, run in the clone by the cargo that runs us.

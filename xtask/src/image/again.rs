@@ -35,12 +35,12 @@ pub(crate) enum AgainError {
 
 /// Builds in a folder of its own, compares with what was built here, and clears away what is the same.
 pub(super) fn build(project: &Project) -> Result<(), AgainError> {
-    let folder = project.cache().join("another-folder");
+    let other = project.another_folder();
+    let folder = other.root().to_path_buf();
     if folder.is_dir() {
         fs::remove_dir_all(&folder).map_err(file(&folder))?;
     }
     fs::create_dir_all(&folder).map_err(file(&folder))?;
-    let other = project.copied_to(&folder);
     copy(project, &other)?;
     // The flags of the first build: with others cargo would compile everything anew.
     let mut build = guest::build(project, Guest::Engine);

@@ -56,10 +56,21 @@ pub(super) fn built(project: &Project) -> [PathBuf; 2] {
     [project.target().join(TARGET).join(PROFILE), project.target().join(PROFILE)]
 }
 
-/// Static, so that it needs nothing but a kernel; at a fixed address, so that starting it relocates nothing.
+/// Static, so that it needs nothing but a kernel; at a fixed address, so that starting it relocates nothing; without the
+/// names of the folders that it is built in, so that everyone's bytes are the same. Of several prefixes the last counts.
 fn flags(project: &Project) -> Vec<String> {
-    let _ = project;
-    STATIC.map(str::to_owned).to_vec()
+    let other = project.another_folder();
+    let mut flags = STATIC.map(str::to_owned).to_vec();
+    for (folder, name) in [
+        (project.root(), "/octroi"),
+        (other.root(), "/octroi"),
+        (project.target(), "/target"),
+        (other.target(), "/target"),
+        (project.cargo_home(), "/cargo"),
+    ] {
+        flags.push(format!("--remap-path-prefix={}={name}", folder.display()));
+    }
+    flags
 }
 
 const STATIC: [&str; 4] = ["-C", "target-feature=+crt-static", "-C", "relocation-model=static"];
