@@ -90,7 +90,7 @@ fn envelope(input: &mut Unstructured<'_>) -> Result<()> {
     let Ok(sealed) = wire::SealedKeys::decode(damage(&good.encode_to_vec(), input)?.as_slice()) else {
         return Ok(());
     };
-    let expected = Expected { work: binding.work, launch: binding.launch, files: &binding.files };
+    let expected = Expected { work: binding.work, launch: binding.launch, files: &binding.files, rules: binding.rules };
     match recipient.open(&sealed, &expected, NOW) {
         Ok(opened) => assert_eq!((&sealed, &opened), (&good, keys)),
         Err(_) => assert_ne!(sealed, good),
@@ -139,6 +139,7 @@ static BINDING: LazyLock<Binding> = LazyLock::new(|| Binding {
     launch: [8; 16].into(),
     files: vec![FileColumns { file_id: [9; 16].into(), columns: ["age", "ville"].map(str::to_owned).into() }],
     expires: Instant::constant(1_790_000_060, 0),
+    rules: [6; 32].as_slice().try_into().expect("a digest"),
 });
 
 static KEYS: LazyLock<OpenKeys> = LazyLock::new(|| {

@@ -5,6 +5,7 @@ mod assemble;
 mod load;
 pub(crate) mod page;
 mod register;
+mod schema;
 
 use std::sync::Arc;
 

@@ -29,4 +29,4 @@ pub mod zone;
 pub use client::{Client, ZoneKeyError};
 pub use data_key::{DataKey, Suite, Suites};
 pub use server::{Settings, run};
-pub use zone::{ColumnKeys, NewTableKeys};
+pub use zone::{ColumnKeys, Hiding, NewTableKeys};

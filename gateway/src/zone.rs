@@ -36,7 +36,7 @@ mod verdict;
 
 use std::{sync::Arc, time::Duration};
 
-use octroi_attest::WorkId;
+use octroi_attest::{Rules, WorkId};
 use octroi_host::lease::{self, Backend, Descriptors, Lease, LeaseError, Leased};
 use octroi_proto::{
     Instant,
@@ -187,6 +187,8 @@ impl<R: Register, K: Keys> Zone<R, K> {
         let this = &*self.0;
         let _seat = this.seats.try_acquire().map_err(|_| AskError::Busy)?;
         let admitting = Admitting::new(&this.register, permits, ask)?;
+        let rules = admitting.subject().rules(this.limits.least_subjects);
+        let rules = rules.map_err(|error| Unavailable(error.into()))?;
         let disk = this.packs.pack(admitting.subject()).await.inspect_err(|error| admitting.damaged(error))?;
         let lease = this.lease(&admitting)?;
         let descriptors = Descriptors { data: disk, output: None };
@@ -194,7 +196,7 @@ impl<R: Register, K: Keys> Zone<R, K> {
         let Leased { launch, frames } = leased.map_err(|error| no_lease(error, lease.backend))?;
         let deadline = time::Instant::now() + this.limits.wall;
         let mut admitted = admitting.admit(launch).await?;
-        let verdict = time::timeout_at(deadline, self.run(frames, &mut admitted)).await;
+        let verdict = time::timeout_at(deadline, self.run(frames, &mut admitted, rules)).await;
         let verdict = match verdict.unwrap_or(Ok(Verdict::Withheld(Cause::Timeout))) {
             Ok(verdict) => verdict,
             Err(rejection) => {
@@ -208,9 +210,9 @@ impl<R: Register, K: Keys> Zone<R, K> {
     }
 
     /// The question in its zone, from its arrival to the verdict. The zone is gone when this returns.
-    async fn run(&self, frames: lease::Frames, admitted: &mut Admitted<R>) -> Result<Verdict, Rejection> {
+    async fn run(&self, frames: lease::Frames, admitted: &mut Admitted<R>, rules: Rules) -> Result<Verdict, Rejection> {
         let this = &*self.0;
-        let question = question(admitted, &this.limits);
+        let question = question(admitted, &rules, &this.limits);
         let Ok(planning) = Planning::begin(frames, question).await else { return Ok(run::lost()) };
         let wants = match planning.planned(admitted.subject()).await {
             Planned::Rejected(rejection) => return Err(rejection),
@@ -226,6 +228,7 @@ impl<R: Register, K: Keys> Zone<R, K> {
             launch: admitted.launch().clone(),
             files: wants.files().to_vec(),
             expires: this.clock.now().saturating_add(this.limits.wall).unwrap_or(Instant::MAX),
+            rules,
         };
         let keyed = match this.keys.seal(request).await {
             Ok(sealed) => wants.unlock(sealed).await,
@@ -263,11 +266,12 @@ fn no_lease(error: LeaseError, backend: Backend) -> AskError {
     }
 }
 
-fn question<R: Register>(admitted: &Admitted<R>, limits: &Limits) -> wire::Question {
+fn question<R: Register>(admitted: &Admitted<R>, rules: &Rules, limits: &Limits) -> wire::Question {
     wire::Question {
         query_id: admitted.query_id().to_vec(),
         launch_id: admitted.launch_id(),
         sql: admitted.ask().sql().to_owned(),
+        rules: Some(rules.to_wire()),
         tables: admitted.subject().to_zone(),
         limits: Some(wire::Limits {
             memory_bytes: limits.memory_bytes,
@@ -276,7 +280,6 @@ fn question<R: Register>(admitted: &Admitted<R>, limits: &Limits) -> wire::Quest
             result_bytes: limits.result_bytes,
             wall_milliseconds: milliseconds(limits.wall),
         }),
-        least_subjects: limits.least_subjects,
     }
 }
 

@@ -181,7 +181,8 @@ pub struct Column {
     pub domain: Option<Domain>,
 }
 
-/// A table, as declared. Made from the wire alone, so its subjects are columns of it that every row has.
+/// A table, as declared. Made from the wire alone, so its subjects are columns of it that every row has, and it has none
+/// only where that was said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableSchema {
     name: TableName,
@@ -205,9 +206,21 @@ impl TableSchema {
         self.columns.iter().find(|column| column.name == *name)
     }
 
-    /// The columns that say whom a row is about: strings or integers, in every row, not hidden.
+    /// The columns that say whom a row is about: strings or integers, in every row, not hidden. None of a public table.
     pub fn subjects(&self) -> &[ColumnName] {
         &self.subjects
+    }
+
+    /// Whether its rows were declared to be about nobody.
+    pub fn is_public(&self) -> bool {
+        self.subjects.is_empty()
+    }
+
+    /// The same with every column shown: what cannot change of a table that has rows.
+    #[must_use]
+    pub fn with_all_shown(mut self) -> Self {
+        self.columns.iter_mut().for_each(|column| column.hidden = false);
+        self
     }
 
     /// What is shown to those from whom hidden columns are hidden.
@@ -272,6 +285,7 @@ impl From<&TableSchema> for v1::TableSchema {
             name: it.name.to_string(),
             columns: it.columns.iter().map(Into::into).collect(),
             subjects: it.subjects.iter().map(ToString::to_string).collect(),
+            public: it.is_public(),
         }
     }
 }
@@ -340,7 +354,7 @@ fn table(check: &mut Check, at: &str, wire: v1::TableSchema) -> Option<TableSche
         .map(|(index, it)| column(check, &place(&within("columns"), index, &it.name), it))
         .collect();
     let columns: Vec<Column> = columns.into_iter().collect::<Option<_>>()?;
-    let subjects = check.field(within("subjects"), subjects(&wire.subjects, &columns));
+    let subjects = check.field(within("subjects"), subjects(&wire.subjects, wire.public, &columns));
     Some(TableSchema { name: name?, columns, subjects: subjects? })
 }
 
@@ -351,8 +365,16 @@ fn column(check: &mut Check, at: &str, wire: v1::Column) -> Option<Column> {
     Some(Column { name: name?, kind, nullable: wire.nullable, hidden: wire.hidden, domain: domain? })
 }
 
-/// Whom a row is about must be said in every row, and its key must be had to count whom an answer is about.
-fn subjects(names: &[String], columns: &[Column]) -> Result<Vec<ColumnName>, String> {
+/// Whom a row is about must be said in every row, and its key must be had to count whom an answer is about. That it is
+/// about nobody must be said, too: what was forgotten protects no one.
+fn subjects(names: &[String], public: bool, columns: &[Column]) -> Result<Vec<ColumnName>, String> {
+    match (names.is_empty(), public) {
+        (true, false) => {
+            return Err("must name whom a row is about: where that is nobody, write `public = true`".to_owned());
+        }
+        (false, true) => return Err("must not be there if `public = true`: such rows are about nobody".to_owned()),
+        (true, true) | (false, false) => {}
+    }
     if names.len() > MOST_SUBJECTS {
         return Err(format!("must be at most {MOST_SUBJECTS} columns"));
     }

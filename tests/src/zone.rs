@@ -34,7 +34,7 @@ pub struct Declared<'a> {
     pub name: &'a str,
     /// `("carrier", "string", "")`; the third is more of its TOML (`, hidden = true`).
     pub columns: &'a [(&'a str, &'a str, &'a str)],
-    /// Whom its rows are about.
+    /// Whom its rows are about; nobody, and the table is public.
     pub subjects: &'a [&'a str],
 }
 
@@ -70,8 +70,11 @@ impl City {
         let mut text = format!("isolation = \"{isolation}\"\n");
         for table in tables {
             let subjects: Vec<String> = table.subjects.iter().map(|name| format!("{name:?}")).collect();
-            text +=
-                &format!("[[tables]]\nname = {:?}\nsubjects = [{}]\ncolumns = [\n", table.name, subjects.join(", "));
+            let about = match subjects.as_slice() {
+                [] => "public = true".to_owned(),
+                subjects => format!("subjects = [{}]", subjects.join(", ")),
+            };
+            text += &format!("[[tables]]\nname = {:?}\n{about}\ncolumns = [\n", table.name);
             for (name, kind, more) in table.columns {
                 text += &format!("  {{ name = {name:?}, type = {kind:?}{more} }},\n");
             }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! octroi keys: Binding + OpenKeys --seal, to the launch's public key--> SealedKeys
-//! zone:        Recipient --open, once--> OpenKeys, for the work and the columns it asked for, until they expire
+//! zone:        Recipient --open, once--> OpenKeys, for the work, its rules and the columns it asked for, until they expire
 //! ```
 //!
 //! What the keys are for is the `info` of HPKE, so that an envelope opens for nothing else. Trusts: the kernel's
@@ -19,7 +19,7 @@ use octroi_proto::{Instant, time, wire::zone as wire};
 use prost::Message as _;
 use zeroize::Zeroizing;
 
-use crate::{FileColumns, LaunchId, OpenKeys, WorkId};
+use crate::{FileColumns, LaunchId, OpenKeys, RulesDigest, WorkId};
 
 /// What keys are sealed for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct Binding {
     pub files: Vec<FileColumns>,
     /// No key is used past this moment.
     pub expires: Instant,
+    /// What the work is held to.
+    pub rules: RulesDigest,
 }
 
 /// What a zone knows of the keys it asked for.
@@ -43,6 +45,8 @@ pub struct Expected<'a> {
     pub launch: LaunchId,
     /// The columns it asked for.
     pub files: &'a [FileColumns],
+    /// What it was told that its work is held to.
+    pub rules: RulesDigest,
 }
 
 /// A zone's key pair, made for one opening. The private key is erased when it is dropped.
@@ -71,7 +75,7 @@ pub enum OpenError {
     /// Parts are missing or of the wrong size.
     #[error("the sealed keys are malformed")]
     Malformed,
-    /// They are for other work, another launch or other columns.
+    /// They are for other work, another launch, other columns, or work that is held to other rules.
     #[error("the sealed keys are not those that were asked for")]
     NotAsked,
     /// They may not be used any more.
@@ -132,8 +136,10 @@ impl Recipient {
     pub fn open(self, sealed: &wire::SealedKeys, expected: &Expected<'_>, now: Instant) -> Result<OpenKeys, OpenError> {
         let wire = sealed.binding.as_ref().ok_or(OpenError::Malformed)?;
         let binding = Binding::parse(wire).ok_or(OpenError::Malformed)?;
-        if (binding.work, binding.launch, binding.files.as_slice()) != (expected.work, expected.launch, expected.files)
-        {
+        let same = (binding.work, binding.launch) == (expected.work, expected.launch)
+            && binding.files == expected.files
+            && binding.rules == expected.rules;
+        if !same {
             return Err(OpenError::NotAsked);
         }
         if binding.expires <= now {
@@ -167,6 +173,7 @@ impl Binding {
             launch_id: self.launch.as_bytes().to_vec(),
             files: self.files.iter().map(FileColumns::to_wire).collect(),
             expires: Some(time::to_wire(self.expires)),
+            rules: self.rules.as_bytes().to_vec(),
         }
     }
 
@@ -176,6 +183,7 @@ impl Binding {
             launch: wire.launch_id.as_slice().try_into().ok()?,
             files: wire.files.iter().map(|file| FileColumns::parse(file).ok()).collect::<Option<_>>()?,
             expires: time::parse(wire.expires).ok()?,
+            rules: wire.rules.as_slice().try_into().ok()?,
         })
     }
 }
@@ -255,11 +263,15 @@ mod tests {
         let first = FileColumns { file_id: [9; 16].into(), columns };
         let second = FileColumns { file_id: [1; 16].into(), ..first.clone() };
         let expires = Instant::from_second(1_790_000_060).unwrap();
-        Binding { work: [7; 16].into(), launch: [8; 16].into(), files: vec![first, second], expires }
+        Binding { work: [7; 16].into(), launch: [8; 16].into(), files: vec![first, second], expires, rules: rules(6) }
+    }
+
+    fn rules(byte: u8) -> RulesDigest {
+        [byte; 32].as_slice().try_into().unwrap()
     }
 
     fn expected(binding: &Binding) -> Expected<'_> {
-        Expected { work: binding.work, launch: binding.launch, files: &binding.files }
+        Expected { work: binding.work, launch: binding.launch, files: &binding.files, rules: binding.rules }
     }
 
     fn refusal(change: impl FnOnce(&mut wire::SealedKeys)) -> OpenError {
@@ -294,6 +306,7 @@ mod tests {
             Binding { launch: [0; 16].into(), ..binding() },
             Binding { files: binding().files.into_iter().rev().collect(), ..binding() },
             Binding { files: Vec::new(), ..binding() },
+            Binding { rules: rules(0), ..binding() },
         ];
         for asked in wrong {
             let recipient = Recipient::generate().unwrap();
@@ -312,6 +325,12 @@ mod tests {
         };
         assert_eq!(refusal(later), OpenError::Sealed);
         assert_eq!(refusal(|sealed| sealed.binding = None), OpenError::Malformed);
+        // A carrier that says that the keys are for the rules it would rather have.
+        let recipient = Recipient::generate().unwrap();
+        let mut sealed = seal(&recipient.public_key(), &Binding { rules: rules(0), ..binding() }, &keys()).unwrap();
+        sealed.binding.as_mut().unwrap().rules = vec![6; 32];
+        assert_eq!(recipient.open(&sealed, &expected(&binding()), now()), Err(OpenError::Sealed));
+        assert_eq!(refusal(|sealed| sealed.binding.as_mut().unwrap().rules.clear()), OpenError::Malformed);
         assert_eq!(refusal(|sealed| sealed.encapsulated_key.truncate(31)), OpenError::Malformed);
         let doubled = |sealed: &mut wire::SealedKeys| {
             sealed.binding.as_mut().unwrap().files[0].columns = vec!["age".into(), "age".into()];

@@ -4,6 +4,7 @@
 //! measure: parts of an image -> Measurement
 //! launch:  Launch --LaunchKey signs--> SignedLaunch --HostKey verifies--> VerifiedLaunch
 //! reference: Approved (zone/approved.toml) checks VerifiedLaunch -> ApprovedLaunch
+//! rules:   what a question or a load is held to -> RulesDigest, for which keys are sealed
 //! envelope: OpenKeys --seal to a launch's public key--> SealedKeys --Recipient opens, once--> OpenKeys
 //! frame: messages on a channel
 //! ```
@@ -19,6 +20,7 @@ pub mod keys;
 pub mod launch;
 pub mod measure;
 pub mod reference;
+pub mod rules;
 
 pub use envelope::Recipient;
 pub use id::{FileId, LaunchId, WorkId};
@@ -26,3 +28,4 @@ pub use keys::{FileColumns, FileKeys, Key, OpenKeys};
 pub use launch::{Backend, HostKey, Launch, LaunchKey, VerifiedLaunch, Zone};
 pub use measure::{Measurement, Parts};
 pub use reference::{Approved, ApprovedLaunch};
+pub use rules::{RuledTable, Rules, RulesDigest};

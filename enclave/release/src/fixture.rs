@@ -37,6 +37,7 @@ pub(crate) fn schemas() -> Schemas {
             column("pilot", wire::ColumnType::Integer, false),
         ],
         subjects: vec!["tail".into(), "pilot".into()],
+        public: false,
     };
     let weather = wire::TableSchema {
         name: "weather".into(),
@@ -45,6 +46,7 @@ pub(crate) fn schemas() -> Schemas {
             column("temperature", wire::ColumnType::Float, false),
         ],
         subjects: Vec::new(),
+        public: true,
     };
     Schemas::new(vec![Table::parse(&flights).unwrap(), Table::parse(&weather).unwrap()])
 }

@@ -32,11 +32,9 @@ pub struct SubjectCount {
 /// Why a plan may not run. Says nothing of data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// A hidden column is named.
-    #[error("column `{column}` of `{table}` is hidden: leave it out of the question")]
+    /// A hidden column is named: in the words for one that there is not.
+    #[error("there is no column `{column}` in the tables asked")]
     Hidden {
-        /// The table.
-        table: String,
         /// The column.
         column: String,
     },
@@ -255,8 +253,7 @@ impl<'a> Judge<'a> {
     fn named(&self, named: RowColumn) -> Result<(), Rejection> {
         let column = self.column(named).ok_or(Rejection::Column)?;
         if column.hidden {
-            let table = self.table(named.scan).map(|table| table.name().to_owned()).unwrap_or_default();
-            return Err(Rejection::Hidden { table, column: column.name.clone() });
+            return Err(Rejection::Hidden { column: column.name.clone() });
         }
         Ok(())
     }

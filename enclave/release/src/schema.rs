@@ -64,6 +64,9 @@ pub enum SchemaError {
     /// A subject is no column of the table.
     #[error("a subject is not a column of its table")]
     Subject,
+    /// Neither subjects nor the word that there are none, or both.
+    #[error("a table must name its subjects or be declared public, and not both")]
+    Nobody,
     /// Two columns of one name, or a table without columns.
     #[error("a table's columns have the same name, or there are none")]
     Columns,
@@ -95,6 +98,9 @@ impl Table {
         let columns = declared.columns.iter().map(Column::parse).collect::<Result<Vec<_>, _>>()?;
         let place = |name: &String| columns.iter().position(|column| &column.name == name).ok_or(SchemaError::Subject);
         let subjects = declared.subjects.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+        if subjects.is_empty() != declared.public {
+            return Err(SchemaError::Nobody);
+        }
         let mut names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         names.sort_unstable();
         names.dedup();
@@ -114,7 +120,7 @@ impl Table {
         &self.columns
     }
 
-    /// Places of the columns that say whom a row is about; none when rows are about nobody.
+    /// Places of the columns that say whom a row is about; none when the table was declared public.
     pub fn subjects(&self) -> &[usize] {
         &self.subjects
     }

@@ -1,10 +1,10 @@
-//! Tables: their schemas as callers may see them, and the register, the gate and the key process as loads see them.
+//! Tables: the register, the gate and the key process as loads see them.
 
 use std::{error::Error, task::Poll};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
-use octroi_attest::WorkId;
+use octroi_attest::{RuledTable, WorkId};
 use octroi_host::lease;
 use octroi_proto::{
     DatasetId, DatasetSchema, FileId, time,
@@ -15,8 +15,8 @@ use super::{GatedRegister, Gateway};
 use crate::{
     answer::{OrInternal as _, Refusal},
     authenticate::Caller,
-    authorise::{self, DescribeDataset, LoadTable, NotCommitted, Permit, ReadEvidence, ReadSchema},
-    keys::{Client, NewTableKeys, ZoneKeyError, client::CallError, zone::NewColumn},
+    authorise::{LoadTable, NotCommitted, Permit},
+    keys::{Client, NewTableKeys, ZoneKeyError, client::CallError},
     listen::Patience,
     registry::{
         CommitError,
@@ -27,18 +27,6 @@ use crate::{
 };
 
 impl Gateway {
-    /// The tables of a dataset, without hidden columns but for its steward and the auditors.
-    ///
-    /// # Errors
-    /// [`Refusal`]; that nothing is declared looks as if nothing were there.
-    pub fn schema(&self, caller: &Caller, dataset: &DatasetId) -> Result<DatasetSchema, Refusal> {
-        let permit = self.permit::<ReadSchema>(caller, dataset)?;
-        let schema = self.registry.schema(dataset).or_internal()?.ok_or(Refusal::NotFound)?;
-        let all = self.gate.may::<DescribeDataset>(caller, permit.target())
-            || self.gate.may::<ReadEvidence>(caller, &authorise::Gateway);
-        Ok(if all { schema } else { schema.without_hidden() })
-    }
-
     /// What rows of a dataset are sealed to, for whoever may load them.
     ///
     /// # Errors
@@ -137,13 +125,11 @@ impl Keys for Client {
 
 /// What a load asks for, as the key process's client takes it.
 fn keys_of(request: CreateTableKeysRequest) -> Result<NewTableKeys, Box<dyn Error + Send + Sync>> {
-    let column = |it: octroi_proto::wire::keys::NewColumn| NewColumn { name: it.name, hidden: it.hidden };
     Ok(NewTableKeys {
-        dataset: request.dataset.parse()?,
+        table: RuledTable::parse(&request.dataset, request.schema)?,
         load: WorkId::try_from(request.load_id.as_slice())?,
         launch: request.launch.unwrap_or_default(),
         file: octroi_attest::FileId::try_from(request.file_id.as_slice())?,
-        columns: request.columns.into_iter().map(column).collect(),
         stanzas: request.stanzas,
         expires: time::parse(request.expires)?,
         process_allowed: request.process_allowed,

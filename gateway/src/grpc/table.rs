@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status, Streaming};
 use tower::BoxError;
 
 use super::{caller, field};
-use crate::{answer::Refusal, authorise, gateway::Gateway, listen::Patience, registry::change, zone::load::LoadHead};
+use crate::{answer::Refusal, authorise, gateway::Gateway, listen::Patience, zone::load::LoadHead};
 
 /// Bytes to a message.
 const MESSAGE: usize = 1 << 20;
@@ -38,7 +38,7 @@ impl TableService for Tables {
         // Before the schema is looked at: strangers learn nothing of what would be accepted.
         let permit = self.0.permit::<authorise::DeclareSchema>(&caller, &dataset)?;
         let schema = DatasetSchema::try_from(schema).map_err(Refusal::from)?;
-        let schema = self.0.commit(permit, change::DeclareSchema { schema }).await?;
+        let schema = self.0.declare_schema(permit, schema).await?;
         Ok(Response::new((&schema).into()))
     }
 

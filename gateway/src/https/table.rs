@@ -15,8 +15,7 @@ use serde_json::Value;
 
 use super::{named, query::Query};
 use crate::{
-    answer::Refusal, authenticate::Caller, authorise, gateway::Gateway, listen::Patience, registry::change,
-    zone::load::LoadHead,
+    answer::Refusal, authenticate::Caller, authorise, gateway::Gateway, listen::Patience, zone::load::LoadHead,
 };
 
 pub(super) fn routes() -> Router<Gateway> {
@@ -53,7 +52,7 @@ async fn declare(
         )
     })?;
     let schema = DatasetSchema::try_from(written.into_wire(id.as_str())?)?;
-    Ok(Json(json(&gateway.commit(permit, change::DeclareSchema { schema }).await?)))
+    Ok(Json(json(&gateway.declare_schema(permit, schema).await?)))
 }
 
 async fn ingest_key(

@@ -17,7 +17,7 @@ use tonic::{
 };
 use zeroize::Zeroize as _;
 
-use super::{ColumnKeys, DataKey, NewTableKeys, Suites, authority::Issued};
+use super::{ColumnKeys, DataKey, Hiding, NewTableKeys, Suites, authority::Issued};
 
 /// A handle on the key process; clones share one connection, made when it is first needed and again when it is
 /// lost.
@@ -51,7 +51,8 @@ pub enum CallError {
 /// Why a zone was not given keys.
 #[derive(Debug, thiserror::Error)]
 pub enum ZoneKeyError {
-    /// The launch is not approved, was given keys before, or a column is hidden.
+    /// The launch is not approved, was given keys before, a column is hidden, or a table is declared otherwise than its
+    /// load was.
     #[error("the key process refused the zone: {}", .0.message())]
     Denied(#[source] Box<Status>),
     /// The file has keys already.
@@ -191,6 +192,18 @@ impl Client {
             async move { service.seal_column_keys(request).await }
         };
         self.call(call).await
+    }
+
+    /// Sees to it that these columns' keys are given to no question any more, for good. No error if it is so already.
+    ///
+    /// # Errors
+    /// [`CallError::Unavailable`]: they may still be given; try again.
+    pub async fn hide_columns(&self, hiding: &Hiding) -> Result<(), CallError> {
+        let call = |mut service: KeyServiceClient<Channel>, _| {
+            let request = hiding.to_wire();
+            async move { service.hide_columns(request).await }
+        };
+        self.call(call).await.map(|_| ())
     }
 
     /// Destroys the keys of a table's file, for good. No error if there are none.

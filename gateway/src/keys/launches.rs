@@ -23,7 +23,7 @@ use std::{
 
 use nix::unistd::Uid;
 use octroi_attest::{
-    Approved, ApprovedLaunch, Backend, Launch, LaunchId, OpenKeys, WorkId,
+    Approved, ApprovedLaunch, Backend, Launch, LaunchId, OpenKeys, RulesDigest, WorkId,
     envelope::{self, Binding, SealError},
     keys::FileColumns,
     reference::{self, NotApproved, ReferenceError},
@@ -172,12 +172,12 @@ impl Admitted {
 }
 
 impl Claimed {
-    /// Seals keys to the launch.
-    pub(super) fn seal(self, work: WorkId, keys: &OpenKeys) -> Result<SealedKeys, SealError> {
+    /// Seals keys to the launch, for work that is held to these rules.
+    pub(super) fn seal(self, work: WorkId, rules: RulesDigest, keys: &OpenKeys) -> Result<SealedKeys, SealError> {
         let Self(Admitted { launch, expires }) = self;
         let launch = launch.launch();
         let files: Vec<FileColumns> = keys.names().collect();
-        envelope::seal(&launch.public_key, &Binding { work, launch: launch.id, files, expires }, keys)
+        envelope::seal(&launch.public_key, &Binding { work, launch: launch.id, files, expires, rules }, keys)
     }
 }
 

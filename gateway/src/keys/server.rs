@@ -30,7 +30,7 @@ use super::{
     launches::Launches,
     root::{RootKey, RootKeyError},
     store::{KeyError, KeyStore, table::ColumnRefusal},
-    zone::{self, ColumnKeys, NewTableKeys, ZoneRefusal},
+    zone::{self, ColumnKeys, Hiding, NewTableKeys, ZoneRefusal},
 };
 use crate::{answer::Chain, clock::SharedClock};
 
@@ -226,6 +226,15 @@ impl KeyService for Service {
         sealed.await.map(Response::new)
     }
 
+    async fn hide_columns(
+        &self,
+        request: Request<wire::HideColumnsRequest>,
+    ) -> Result<Response<wire::HideColumnsResponse>, Status> {
+        let request = Hiding::parse(request.into_inner()).ok_or_else(malformed)?;
+        self.blocking(move |keys| zone::hide(&keys.store, &request).map_err(|error| refuse(&error))).await?;
+        Ok(Response::new(wire::HideColumnsResponse {}))
+    }
+
     async fn destroy_table_keys(
         &self,
         request: Request<wire::DestroyTableKeysRequest>,
@@ -303,7 +312,7 @@ fn refuse_zone(error: &ZoneRefusal) -> Status {
             tracing::warn!(cause = %Chain(cause), "keys: a zone was given no keys");
             Status::permission_denied(cause.to_string())
         }
-        ZoneRefusal::Column(ColumnRefusal::Hidden) => {
+        ZoneRefusal::Column(ColumnRefusal::Hidden) | ZoneRefusal::Rules => {
             tracing::warn!(cause = %error, "keys: a zone was given no keys");
             Status::permission_denied(error.to_string())
         }

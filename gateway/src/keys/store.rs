@@ -92,7 +92,7 @@ impl KeyStore {
     /// [`KeyError::Folder`].
     pub fn open(folder: &Path, root: RootKey) -> Result<Self, KeyError> {
         let store = Self { folder: folder.to_owned(), root };
-        for name in ["datasets", "objects", "ingest", "tables", "tmp"] {
+        for name in ["datasets", "objects", "ingest", "tables", "hidden", "tmp"] {
             let path = store.folder.join(name);
             ensure_folder(&path).map_err(at(&path))?;
         }

@@ -3,15 +3,22 @@
 //! ```text
 //! NewTableKeys --create--> new keys of a file, and the age file key of what is loaded --+
 //! ColumnKeys   --seal----> keys of columns that are not hidden -------------------------+--> SealedKeys, once per launch
+//! Hiding       --hide----> no keys of these columns any more
 //! ```
 //!
-//! Trusts: the caller, `octroi serve`, for who may ask and for which dataset; the reference values for the rest. Does
-//! not give: that a question is fit to be answered, nor which of a dataset's files belong together.
+//! The keys of a file are kept with the table as it was declared to its load, and are sealed for the rules of a question:
+//! a question about the table declared otherwise is given none, and a zone that was sent other rules cannot open them.
+//!
+//! Trusts: the caller, `octroi serve`, for who may ask, for which dataset, and for what a table is declared as when it is
+//! loaded; the reference values for the rest. Does not give: that a question is fit to be answered, nor which of a
+//! dataset's files belong together.
 
 use age_core::format::Stanza;
-use octroi_attest::{FileColumns, FileId, OpenKeys, WorkId, envelope::SealError, frame};
+use octroi_attest::{FileColumns, FileId, OpenKeys, RuledTable, Rules, WorkId, envelope::SealError, frame};
 use octroi_proto::{
-    DatasetId, Instant, time,
+    ColumnName, DatasetId, Instant, TableName,
+    table::MOST_COLUMNS,
+    time,
     wire::{
         keys as wire,
         zone::{AgeStanza, SealedKeys, SignedLaunch},
@@ -30,31 +37,20 @@ use super::{
 /// What a load needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewTableKeys {
-    /// The dataset that is loaded into.
-    pub dataset: DatasetId,
+    /// What is loaded into, as it is declared.
+    pub table: RuledTable,
     /// The load.
     pub load: WorkId,
     /// Who may open the keys.
     pub launch: SignedLaunch,
     /// The file to be written.
     pub file: FileId,
-    /// Every leaf column of the file, 1-500.
-    pub columns: Vec<NewColumn>,
     /// Of the age file that is loaded, 1-8.
     pub stanzas: Vec<AgeStanza>,
     /// No key is used past this moment.
     pub expires: Instant,
     /// Whether a process sandbox may ever have these keys.
     pub process_allowed: bool,
-}
-
-/// A column of a file to be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewColumn {
-    /// Path of the leaf column: 1-127 printable ASCII characters.
-    pub name: String,
-    /// Whether its key is never given again once the file is written.
-    pub hidden: bool,
 }
 
 /// What a question needs.
@@ -68,6 +64,19 @@ pub struct ColumnKeys {
     pub files: Vec<(DatasetId, FileColumns)>,
     /// No key is used past this moment.
     pub expires: Instant,
+    /// What the question is held to.
+    pub rules: Rules,
+}
+
+/// Columns whose keys are to be given to no question any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hiding {
+    /// The dataset.
+    pub dataset: DatasetId,
+    /// The table.
+    pub table: TableName,
+    /// 1-500.
+    pub columns: Vec<ColumnName>,
 }
 
 /// Why a zone is given no keys.
@@ -79,6 +88,9 @@ pub(super) enum ZoneRefusal {
     /// Not of this column.
     #[error(transparent)]
     Column(#[from] ColumnRefusal),
+    /// The question is about another table than was loaded.
+    #[error("the rules do not declare a table as its load did, but for columns hidden since")]
+    Rules,
     /// The rows are sealed to somebody else.
     #[error("no stanza is for the dataset's ingest key")]
     Stanza,
@@ -102,14 +114,15 @@ pub(super) fn create(
 ) -> Result<SealedKeys, ZoneRefusal> {
     let isolated = launches.admit(&request.launch, request.expires, now)?.isolated(request.process_allowed)?;
     let stanzas: Vec<_> = request.stanzas.into_iter().map(stanza).collect();
-    let ingest_file_key = store.open_stanzas(&request.dataset, &stanzas)?.ok_or(ZoneRefusal::Stanza)?;
+    let table = &request.table;
+    let ingest_file_key = store.open_stanzas(&table.dataset, &stanzas)?.ok_or(ZoneRefusal::Stanza)?;
     let claimed = launches.claim(isolated, now)?;
-    let keys = store.create_table_keys(&request.dataset, request.file, &request.columns, request.process_allowed)?;
+    let keys = store.create_table_keys(table, request.file, request.process_allowed)?;
     let keys = OpenKeys { files: vec![keys.for_writing()], ingest_file_key: Some(ingest_file_key) };
-    sendable(claimed.seal(request.load, &keys)?)
+    sendable(claimed.seal(request.load, table.load_digest(), &keys)?)
 }
 
-/// Seals keys of columns that are not hidden.
+/// Seals keys of columns that are not hidden, of tables that the rules declare as their loads did.
 pub(super) fn seal(
     store: &KeyStore,
     launches: &Launches,
@@ -117,14 +130,26 @@ pub(super) fn seal(
     now: Instant,
 ) -> Result<SealedKeys, ZoneRefusal> {
     let admitted = launches.admit(&request.launch, request.expires, now)?;
+    let ruled: Vec<_> = request.rules.tables().iter().map(|table| (table.declared_digest(), table)).collect();
     let (mut files, mut process_allowed) = (Vec::with_capacity(request.files.len()), true);
     for (dataset, asked) in &request.files {
         let keys: TableKeys = store.open_table_keys(dataset, asked.file_id)?;
-        files.push(keys.of(asked)?);
+        let declared = ruled.iter().find(|(digest, _)| *digest == keys.declared());
+        let (_, table) = declared.filter(|(_, table)| keys.hides_no_more_than(table)).ok_or(ZoneRefusal::Rules)?;
+        let found = keys.of(asked)?;
+        if store.hides_any(table, &asked.columns)? {
+            return Err(ColumnRefusal::Hidden.into());
+        }
+        files.push(found);
         process_allowed &= keys.process_allowed();
     }
     let claimed = launches.claim(admitted.isolated(process_allowed)?, now)?;
-    sendable(claimed.seal(request.query, &OpenKeys { files, ingest_file_key: None })?)
+    sendable(claimed.seal(request.query, request.rules.digest(), &OpenKeys { files, ingest_file_key: None })?)
+}
+
+/// Sees to it that these columns' keys are given to no question any more.
+pub(super) fn hide(store: &KeyStore, request: &Hiding) -> Result<(), KeyError> {
+    request.columns.iter().try_for_each(|column| store.hide(&request.dataset, &request.table, column))
 }
 
 fn sendable(sealed: SealedKeys) -> Result<SealedKeys, ZoneRefusal> {
@@ -133,18 +158,12 @@ fn sendable(sealed: SealedKeys) -> Result<SealedKeys, ZoneRefusal> {
 
 impl NewTableKeys {
     pub(super) fn parse(wire: wire::CreateTableKeysRequest) -> Option<Self> {
-        let columns: Vec<_> = wire.columns.into_iter().map(NewColumn::parse).collect::<Option<_>>()?;
-        let mut names: Vec<_> = columns.iter().map(|column| &column.name).collect();
-        names.sort_unstable();
-        let distinct = names.is_sorted_by(|one, next| one < next);
-        let counted = (1..=MOST_COLUMNS).contains(&columns.len()) && (1..=MOST_STANZAS).contains(&wire.stanzas.len());
-        (distinct && counted).then_some(())?;
+        (1..=MOST_STANZAS).contains(&wire.stanzas.len()).then_some(())?;
         Some(Self {
-            dataset: wire.dataset.parse().ok()?,
+            table: RuledTable::parse(&wire.dataset, wire.schema).ok()?,
             load: wire.load_id.as_slice().try_into().ok()?,
             launch: wire.launch?,
             file: wire.file_id.as_slice().try_into().ok()?,
-            columns,
             stanzas: wire.stanzas,
             expires: time::parse(wire.expires).ok()?,
             process_allowed: wire.process_allowed,
@@ -152,13 +171,12 @@ impl NewTableKeys {
     }
 
     pub(super) fn to_wire(&self) -> wire::CreateTableKeysRequest {
-        let column = |column: &NewColumn| wire::NewColumn { name: column.name.clone(), hidden: column.hidden };
         wire::CreateTableKeysRequest {
-            dataset: self.dataset.to_string(),
+            dataset: self.table.dataset.to_string(),
             load_id: self.load.as_bytes().to_vec(),
             launch: Some(self.launch.clone()),
             file_id: self.file.as_bytes().to_vec(),
-            columns: self.columns.iter().map(column).collect(),
+            schema: Some((&self.table.schema).into()),
             stanzas: self.stanzas.clone(),
             expires: Some(time::to_wire(self.expires)),
             process_allowed: self.process_allowed,
@@ -166,11 +184,22 @@ impl NewTableKeys {
     }
 }
 
-impl NewColumn {
-    fn parse(wire: wire::NewColumn) -> Option<Self> {
-        let wire::NewColumn { name, hidden } = wire;
-        let plain = (1..=MOST_NAME).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
-        plain.then_some(Self { name, hidden })
+impl Hiding {
+    pub(super) fn parse(wire: wire::HideColumnsRequest) -> Option<Self> {
+        (1..=MOST_COLUMNS).contains(&wire.columns.len()).then_some(())?;
+        Some(Self {
+            dataset: wire.dataset.parse().ok()?,
+            table: wire.table.parse().ok()?,
+            columns: wire.columns.iter().map(|column| column.parse().ok()).collect::<Option<_>>()?,
+        })
+    }
+
+    pub(super) fn to_wire(&self) -> wire::HideColumnsRequest {
+        wire::HideColumnsRequest {
+            dataset: self.dataset.to_string(),
+            table: self.table.to_string(),
+            columns: self.columns.iter().map(ToString::to_string).collect(),
+        }
     }
 }
 
@@ -185,6 +214,7 @@ impl ColumnKeys {
             launch: wire.launch?,
             files: wire.files.into_iter().map(file).collect::<Option<_>>()?,
             expires: time::parse(wire.expires).ok()?,
+            rules: Rules::parse(wire.rules?).ok()?,
         })
     }
 
@@ -198,6 +228,7 @@ impl ColumnKeys {
             launch: Some(self.launch.clone()),
             files: self.files.iter().map(file).collect(),
             expires: Some(time::to_wire(self.expires)),
+            rules: Some(self.rules.to_wire()),
         }
     }
 }
@@ -206,8 +237,6 @@ fn stanza(wire: AgeStanza) -> Stanza {
     Stanza { tag: wire.tag, args: wire.arguments, body: wire.body }
 }
 
-const MOST_COLUMNS: usize = 500;
-const MOST_NAME: usize = 127;
 const MOST_STANZAS: usize = 8;
 /// What a `ToZone` adds to what it carries, and to spare.
 const ENVELOPE: usize = 64;

@@ -23,7 +23,7 @@ pub use self::{
     dataset::{DescribeDataset, PublishDataset, RaiseLevel, RegisterDataset, WithdrawDataset},
     object::{CommitObject, RemoveObject},
     principal::{AddPrincipal, ApprovePrincipal, Offboarded, RevokeOrganisation, RevokePrincipal},
-    schema::{DeclareSchema, Fixed},
+    schema::{DeclareSchema, Fixed, all_kept},
     table::{CommitTable, CommittedTable},
 };
 use super::{ReadError, View};

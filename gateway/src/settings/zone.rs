@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use octroi_attest::rules::LEAST_SUBJECTS;
 use octroi_host::lease;
 use serde::{Deserialize, Deserializer, de};
 
@@ -50,7 +51,7 @@ pub struct Zone {
     /// Bytes of an answer.
     pub result_bytes: Bytes<4096, 15_728_640>,
     /// Each released cell is about at least this many subjects.
-    pub least_subjects: Count<11, 1_000_000>,
+    pub least_subjects: Count<{ LEAST_SUBJECTS as u64 }, 1_000_000>,
     /// The text of a question.
     pub max_sql: Bytes<1024, 65_536>,
     /// Questions in serve at once: packed, waiting, running, or due at a tick.
@@ -89,7 +90,7 @@ impl Default for Zone {
             release_tick_milliseconds: const { Milliseconds::of(5_000) },
             result_rows: const { Count::of(10_000) },
             result_bytes: const { Bytes::of(4_194_304) },
-            least_subjects: const { Count::of(11) },
+            least_subjects: const { Count::of(LEAST_SUBJECTS as u64) },
             max_sql: const { Bytes::of(65_536) },
             questions: const { Count::of(128) },
             packs: "state/packs".into(),

@@ -31,10 +31,7 @@ use futures::Stream;
 use octroi_host::lease;
 use octroi_proto::{
     DatasetId, FileId, Isolation, TableFormat, TableName, TableSchema, time as wire_time,
-    wire::{
-        keys::{CreateTableKeysRequest, NewColumn},
-        v1, zone as wire,
-    },
+    wire::{keys::CreateTableKeysRequest, v1, zone as wire},
 };
 use prost::Message as _;
 use tokio::{sync::Semaphore, time};
@@ -332,13 +329,12 @@ impl<R: Register, K: Keys> Inner<R, K> {
     }
 
     fn key_request(&self, work: &Work, launch: wire::SignedLaunch, wants: &run::Wants) -> CreateTableKeysRequest {
-        let columns = work.table.columns().iter();
         CreateTableKeysRequest {
             dataset: work.dataset.to_string(),
             load_id: work.load_id.to_vec(),
             launch: Some(launch),
             file_id: work.file.as_bytes().to_vec(),
-            columns: columns.map(|it| NewColumn { name: it.name.to_string(), hidden: it.hidden }).collect(),
+            schema: Some((&work.table).into()),
             stanzas: wants.stanzas().to_vec(),
             expires: self.clock.now().checked_add(self.limits.wall).ok().map(wire_time::to_wire),
             process_allowed: work.isolation == Isolation::Process,

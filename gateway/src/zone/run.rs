@@ -187,8 +187,7 @@ fn wanted(request: &KeyRequest, subject: &Subject) -> Option<Vec<(DatasetId, Fil
     (!files.is_empty()).then_some(files)
 }
 
-const CODES: &[&str] =
-    &["syntax", "unknown_table", "unknown_column", "not_allowed", "hidden_column", "unit_missing", "too_long"];
+const CODES: &[&str] = &["syntax", "unknown_table", "unknown_column", "not_allowed", "unit_missing", "too_long"];
 /// Characters of the sentence for the asker.
 const MOST_TEXT: usize = 1_000;
 

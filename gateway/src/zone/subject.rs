@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use octroi_attest::{RuledTable, Rules, rules::InvalidRules};
 use octroi_proto::{DatasetId, FileId, StoredTableFile, TableSchema, wire::v1, wire::zone as wire};
 use prost::Message as _;
 use ring::digest;
@@ -77,7 +78,13 @@ impl Subject {
         self.files().find(|(_, placed)| placed.file.id == *id).map(|(table, _)| table)
     }
 
-    /// The tables as the zone is told of them.
+    /// What the question is held to.
+    pub(super) fn rules(&self, least_subjects: u32) -> Result<Rules, InvalidRules> {
+        let ruled = |table: &Table| RuledTable { dataset: table.dataset.clone(), schema: table.schema.clone() };
+        Rules::new(self.tables.iter().map(ruled).collect(), least_subjects)
+    }
+
+    /// The tables as the zone is told that they stand, in the order of the rules.
     pub(super) fn to_zone(&self) -> Vec<wire::Table> {
         self.tables.iter().map(Table::to_zone).collect()
     }
@@ -104,12 +111,7 @@ impl Table {
             footer_length: file.footer_length,
             rows: file.rows,
         };
-        wire::Table {
-            dataset: self.dataset.to_string(),
-            schema: Some((&self.schema).into()),
-            version: self.version,
-            files: self.files.iter().map(file).collect(),
-        }
+        wire::Table { version: self.version, files: self.files.iter().map(file).collect() }
     }
 
     fn queried(&self) -> v1::QueriedTable {

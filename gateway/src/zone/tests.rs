@@ -53,7 +53,10 @@ async fn the_question_goes_in_after_its_evidence_and_without_hidden_tables() {
     let Some(Record::AdmittedQuery(admitted)) = world.records().into_iter().next() else { panic!("not admitted") };
     assert_eq!(admitted.query_id, question.query_id);
     assert_eq!((admitted.launch, admitted.grants.len()), (world::launch().launch, 1));
-    assert_eq!((question.tables.len(), question.least_subjects), (1, 11));
+    let rules = question.rules.clone().unwrap();
+    assert_eq!((question.tables.len(), rules.tables.len(), rules.least_subjects), (1, 1, 11));
+    // The key process is told what the zone is told.
+    assert_eq!(world.sealed()[0].rules.to_wire(), rules);
     assert_eq!(question.tables[0].files[0].disk_offset, 4096);
 }
 

@@ -17,7 +17,7 @@ fn flights() -> v1::DatasetSchema {
     let hour = v1::Column { domain: vec!["-1".into(), "0".into()], ..column("hour", ColumnType::Integer) };
     let secret = v1::Column { hidden: true, ..column("name", ColumnType::String) };
     let columns = vec![column("tailnum", ColumnType::String), origin, delay, hour, secret];
-    let table = v1::TableSchema { name: "flights".into(), columns, subjects: vec!["tailnum".into()] };
+    let table = v1::TableSchema { name: "flights".into(), columns, subjects: vec!["tailnum".into()], public: false };
     v1::DatasetSchema {
         dataset: "nyc-flights".into(),
         revision: 3,
@@ -74,7 +74,7 @@ fn every_violation_is_found_and_named() {
     assert_eq!(two, ["tables[flights].columns[1].name", "tables[flights].columns[dep_delay].type"]);
     let wide = refused(|it| {
         let columns = (0..MOST_COLUMNS).map(|n| column(&format!("c{n}"), ColumnType::Float)).collect();
-        let table = v1::TableSchema { columns, subjects: Vec::new(), ..it.tables[0].clone() };
+        let table = v1::TableSchema { columns, subjects: Vec::new(), public: true, ..it.tables[0].clone() };
         it.tables = (0..5).map(|n| v1::TableSchema { name: format!("t{n}"), ..table.clone() }).collect();
     });
     assert_eq!(wide, ["tables"]);
@@ -104,9 +104,29 @@ fn subjects_are_columns_that_can_be_counted() {
     assert_eq!(refused(|it| it.tables[0].subjects = vec!["dep_delay".into()]), at);
     assert_eq!(refused(|it| it.tables[0].columns[0].nullable = true), at);
     assert_eq!(refused(|it| it.tables[0].columns[0].hidden = true), at);
+}
+
+#[test]
+fn that_rows_are_about_nobody_must_be_said() {
+    let at = ["tables[flights].subjects"];
+    assert_eq!(refused(|it| it.tables[0].subjects.clear()), at);
+    assert_eq!(refused(|it| it.tables[0].public = true), at);
     let mut nobody = flights();
     nobody.tables[0].subjects.clear();
-    assert!(DatasetSchema::try_from(nobody).is_ok(), "rows about nobody");
+    nobody.tables[0].public = true;
+    let nobody = DatasetSchema::try_from(nobody).unwrap();
+    assert!(nobody.tables()[0].is_public() && v1::TableSchema::from(&nobody.tables()[0]).public);
+}
+
+#[test]
+fn hiding_a_column_is_all_that_showing_all_undoes() {
+    let table = |wire: v1::DatasetSchema| DatasetSchema::try_from(wire).unwrap().tables()[0].clone();
+    let mut more = flights();
+    more.tables[0].columns[1].hidden = true;
+    assert_eq!(table(more).with_all_shown(), table(flights()).with_all_shown());
+    let mut other = flights();
+    other.tables[0].columns[1].nullable = true;
+    assert_ne!(table(other).with_all_shown(), table(flights()).with_all_shown());
 }
 
 #[test]
@@ -196,6 +216,7 @@ proptest! {
         flags in prop::collection::vec(any::<(bool, bool)>(), 5),
         subjects in prop::collection::vec("[a-c]{1,2}", 0..3),
         domain in prop::collection::vec("-?[0-9a]{1,2}", 0..3),
+        public in any::<bool>(),
     ) {
         let columns: Vec<_> = names.iter().enumerate().map(|(index, name)| v1::Column {
             name: name.clone(),
@@ -204,9 +225,10 @@ proptest! {
             hidden: flags[index].1,
             domain: if index == 0 { domain.clone() } else { Vec::new() },
         }).collect();
-        let wire = v1::TableSchema { name: "t".into(), columns, subjects };
+        let wire = v1::TableSchema { name: "t".into(), columns, subjects, public };
         if let Ok(table) = TableSchema::try_from(wire.clone()) {
             prop_assert_eq!(v1::TableSchema::from(&table), wire);
+            prop_assert_eq!(table.is_public(), table.subjects().is_empty());
             for subject in table.subjects() {
                 let column = table.column(subject).unwrap();
                 prop_assert!(!column.nullable && !column.hidden);

@@ -11,6 +11,11 @@
 //!   { name = "dep_delay", type = "float", nullable = true },
 //!   { name = "origin", type = "string", domain = ["EWR", "JFK", "LGA"] },
 //! ]
+//!
+//! [[tables]]
+//! name = "weather"
+//! public = true
+//! columns = [{ name = "day", type = "date" }, { name = "temperature", type = "float" }]
 //! ```
 
 use std::{fmt::Display, str::FromStr};
@@ -35,6 +40,8 @@ struct WrittenTable {
     columns: Vec<WrittenColumn>,
     #[serde(default)]
     subjects: Vec<String>,
+    #[serde(default)]
+    public: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -90,7 +97,7 @@ impl WrittenTable {
             column.into_wire(check, &place)
         });
         let columns = columns.collect();
-        v1::TableSchema { name: self.name, columns, subjects: self.subjects }
+        v1::TableSchema { name: self.name, columns, subjects: self.subjects, public: self.public }
     }
 }
 

@@ -39,7 +39,7 @@ fn what_is_read_is_what_is_named_and_the_subjects() {
 
 #[test]
 fn a_hidden_column_is_refused_wherever_it_stands() {
-    let hidden = Rejection::Hidden { table: "flights".into(), column: "secret".into() };
+    let hidden = Rejection::Hidden { column: "secret".into() };
     let secret = || is(column(SECRET), Expression::Literal(Literal::String("x".into())));
     assert_eq!(filtered(secret()).unwrap_err(), hidden);
     assert_eq!(verdict(grouped(vec![column(SECRET)], vec![])).unwrap_err(), hidden);
@@ -168,6 +168,21 @@ fn steps_see_cells_alone() {
 }
 
 #[test]
+fn a_table_without_subjects_must_be_said_to_be_public() {
+    use octroi_proto::wire::v1 as wire;
+
+    use crate::schema::SchemaError;
+    let parse = |subjects: &[&str], public| {
+        let id = wire::Column { name: "id".into(), r#type: wire::ColumnType::String.into(), ..wire::Column::default() };
+        let subjects = subjects.iter().map(|name| (*name).to_owned()).collect();
+        Table::parse(&wire::TableSchema { name: "people".into(), columns: vec![id], subjects, public })
+    };
+    assert_eq!(parse(&[], false).unwrap_err(), SchemaError::Nobody);
+    assert_eq!(parse(&["id"], true).unwrap_err(), SchemaError::Nobody);
+    assert!(parse(&[], true).unwrap().subjects().is_empty());
+}
+
+#[test]
 fn a_subject_that_is_hidden_cannot_be_counted() {
     use octroi_proto::wire::v1 as wire;
     let table = Table::parse(&wire::TableSchema {
@@ -179,6 +194,7 @@ fn a_subject_that_is_hidden_cannot_be_counted() {
             ..wire::Column::default()
         }],
         subjects: vec!["id".into()],
+        public: false,
     });
     let plan = grouped(vec![], vec![count_rows()]);
     let refused = judge(plan, &Schemas::new(vec![table.unwrap()])).unwrap_err();

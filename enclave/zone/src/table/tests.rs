@@ -55,6 +55,7 @@ pub(crate) fn declared() -> v1::TableSchema {
             column("day", v1::ColumnType::Date, true),
         ],
         subjects: vec!["person".to_owned()],
+        public: false,
     }
 }
 

@@ -1,18 +1,18 @@
 //! The keys of one encrypted Parquet file: the footer's, one per leaf column, and what may be done with them.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
-use octroi_attest::{FileColumns, FileId, FileKeys, Key};
-use octroi_proto::DatasetId;
+use octroi_attest::{FileColumns, FileId, FileKeys, Key, RuledTable, rules::DeclaredDigest};
+use octroi_proto::{ColumnName, DatasetId, TableName};
 use prost::Message as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use super::{KeyError, KeyStore, bundle::Place, damaged};
+use super::{KeyError, KeyStore, at, bundle::Place, damaged};
 use crate::{
-    keys::{
-        wrap::{Kind, NotTheKey},
-        zone::NewColumn,
-    },
+    keys::wrap::{Kind, NotTheKey},
     secret_file,
 };
 
@@ -23,6 +23,7 @@ pub struct TableKeys {
     footer: Key,
     columns: BTreeMap<String, ColumnKey>,
     process_allowed: bool,
+    declared: DeclaredDigest,
 }
 
 #[derive(Debug)]
@@ -34,7 +35,7 @@ struct ColumnKey {
 /// Why keys of columns are not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(in crate::keys) enum ColumnRefusal {
-    /// The column was hidden when the file was written.
+    /// The column was hidden when the file was written, or since.
     #[error("a column asked for is hidden: leave it out")]
     Hidden,
     /// The file has no such column.
@@ -43,22 +44,22 @@ pub(in crate::keys) enum ColumnRefusal {
 }
 
 impl KeyStore {
-    /// Draws the keys of a new file, durable before they are returned.
+    /// Draws the keys of a new file of a table, durable before they are returned.
     ///
     /// # Errors
     /// [`KeyError::Exists`] when the file has keys.
     pub fn create_table_keys(
         &self,
-        dataset: &DatasetId,
+        table: &RuledTable,
         file: FileId,
-        columns: &[NewColumn],
         process_allowed: bool,
     ) -> Result<TableKeys, KeyError> {
         let draw = || Key::generate().map_err(|_| KeyError::Random);
-        let column = |column: &NewColumn| Ok((column.name.clone(), ColumnKey { key: draw()?, hidden: column.hidden }));
-        let columns = columns.iter().map(column).collect::<Result<_, KeyError>>()?;
-        let keys = TableKeys { file, footer: draw()?, columns, process_allowed };
-        let place = self.table_place(dataset, file);
+        let column =
+            |it: &octroi_proto::Column| Ok((it.name.to_string(), ColumnKey { key: draw()?, hidden: it.hidden }));
+        let columns = table.schema.columns().iter().map(column).collect::<Result<_, KeyError>>()?;
+        let keys = TableKeys { file, footer: draw()?, columns, process_allowed, declared: table.declared_digest() };
+        let place = self.table_place(&table.dataset, file);
         if self.create_bundle(&place, &keys.encode())? { Ok(keys) } else { Err(KeyError::Exists) }
     }
 
@@ -80,6 +81,32 @@ impl KeyStore {
         Ok(secret_file::shred(&self.table_place(dataset, file).path)?)
     }
 
+    /// Marks a column of a table, whose key is then given for no file of it; durable when this returns. Nothing takes the
+    /// mark away: a table that has rows never shows again what it hid.
+    ///
+    /// # Errors
+    /// [`KeyError`]: it may not be marked; try again.
+    pub fn hide(&self, dataset: &DatasetId, table: &TableName, column: &ColumnName) -> Result<(), KeyError> {
+        self.name(&self.mark(dataset, table.as_str(), column.as_str()), b"hidden\n").map(|_| ())
+    }
+
+    /// Whether one of these columns was marked since the table was loaded.
+    pub(in crate::keys) fn hides_any(&self, table: &RuledTable, columns: &BTreeSet<String>) -> Result<bool, KeyError> {
+        for column in columns {
+            let mark = self.mark(&table.dataset, table.name().as_str(), column);
+            // What cannot be looked for is not taken for absent.
+            if mark.try_exists().map_err(at(&mark))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Names of tables and columns have no dot; columns asked for are of the table by then.
+    fn mark(&self, dataset: &DatasetId, table: &str, column: &str) -> PathBuf {
+        self.folder.join("hidden").join(dataset.as_str()).join(format!("{table}.{column}"))
+    }
+
     fn table_place<'a>(&self, dataset: &'a DatasetId, file: FileId) -> Place<'a> {
         let path = self.folder.join("tables").join(dataset.as_str()).join(file.to_string());
         Place { path, kind: Kind::Table, dataset, id: *file.as_bytes() }
@@ -90,6 +117,18 @@ impl TableKeys {
     /// Whether a process sandbox may have them.
     pub fn process_allowed(&self) -> bool {
         self.process_allowed
+    }
+
+    /// The table as it was declared to the load, whatever was hidden.
+    pub(in crate::keys) fn declared(&self) -> DeclaredDigest {
+        self.declared
+    }
+
+    /// Whether all that was hidden at the load is hidden in this declaration of the same table.
+    pub(in crate::keys) fn hides_no_more_than(&self, table: &RuledTable) -> bool {
+        let shown = table.schema.columns().iter().filter(|column| !column.hidden);
+        let hidden = |name: &str| self.columns.get(name).is_none_or(|column| column.hidden);
+        shown.into_iter().all(|column| !hidden(column.name.as_str()))
     }
 
     /// All keys, for the one load that writes the file.
@@ -119,6 +158,7 @@ impl TableKeys {
             footer_key: self.footer.expose().to_vec(),
             columns: self.columns.iter().map(column).collect(),
             process_allowed: self.process_allowed,
+            declared: self.declared.as_bytes().to_vec(),
         };
         // Of its full length from the start, so that it is never moved.
         Zeroizing::new(record.encode_to_vec())
@@ -135,6 +175,7 @@ impl TableKeys {
             footer: key(&record.footer_key)?,
             columns: record.columns.iter().map(column).collect::<Result<_, NotTheKey>>()?,
             process_allowed: record.process_allowed,
+            declared: record.declared.as_slice().try_into().map_err(|_| NotTheKey)?,
         })
     }
 }
@@ -149,6 +190,8 @@ struct Record {
     columns: Vec<ColumnRecord>,
     #[prost(bool, tag = "3")]
     process_allowed: bool,
+    #[prost(bytes = "vec", tag = "4")]
+    declared: Vec<u8>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -175,16 +218,34 @@ impl Drop for ColumnRecord {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::keys) mod tests {
     use std::fs;
 
+    use octroi_proto::wire::v1;
     use proptest::prelude::*;
 
     use super::*;
     use crate::keys::store::tests::{reopen, store};
 
-    fn columns(names: &[(&str, bool)]) -> Vec<NewColumn> {
-        names.iter().map(|(name, hidden)| NewColumn { name: (*name).to_owned(), hidden: *hidden }).collect()
+    /// `people` of this dataset, about `foyer`, with these strings besides, each hidden or not.
+    pub(in crate::keys) fn table(dataset: &str, columns: &[(&str, bool)]) -> RuledTable {
+        let column = |(name, hidden): &(&str, bool)| v1::Column {
+            name: (*name).to_owned(),
+            r#type: v1::ColumnType::String.into(),
+            hidden: *hidden,
+            ..v1::Column::default()
+        };
+        let schema = v1::TableSchema {
+            name: "people".to_owned(),
+            columns: [("foyer", false)].iter().chain(columns).map(column).collect(),
+            subjects: vec!["foyer".to_owned()],
+            public: false,
+        };
+        RuledTable::parse(dataset, Some(schema)).unwrap()
+    }
+
+    fn census(columns: &[(&str, bool)]) -> RuledTable {
+        table("recensement", columns)
     }
 
     fn asked(names: &[&str]) -> FileColumns {
@@ -194,14 +255,16 @@ mod tests {
     #[test]
     fn keys_of_a_file_are_drawn_once_open_after_a_restart_and_can_be_destroyed() {
         let (folder, store) = store();
-        let (dataset, file) = ("recensement".parse().unwrap(), FileId::from([1; 16]));
-        let made = store.create_table_keys(&dataset, file, &columns(&[("age", false), ("nom", true)]), true).unwrap();
-        assert!(matches!(store.create_table_keys(&dataset, file, &[], true), Err(KeyError::Exists)));
+        let (table, file) = (census(&[("age", false), ("nom", true)]), FileId::from([1; 16]));
+        let dataset = table.dataset.clone();
+        let made = store.create_table_keys(&table, file, true).unwrap();
+        assert!(matches!(store.create_table_keys(&table, file, true), Err(KeyError::Exists)));
         drop(store);
         let store = reopen(&folder);
         let opened = store.open_table_keys(&dataset, file).unwrap();
         assert_eq!(opened.for_writing(), made.for_writing());
         assert!(opened.process_allowed());
+        assert_eq!(opened.declared(), table.declared_digest());
         let keys = opened.for_writing();
         assert_ne!(keys.footer, keys.columns["age"]);
         assert_ne!(keys.columns["nom"], keys.columns["age"]);
@@ -214,8 +277,8 @@ mod tests {
     #[test]
     fn a_hidden_columns_key_is_given_to_the_load_alone() {
         let (_folder, store) = store();
-        let (dataset, file) = ("recensement".parse().unwrap(), FileId::from([1; 16]));
-        let keys = store.create_table_keys(&dataset, file, &columns(&[("age", false), ("nom", true)]), false).unwrap();
+        let table = census(&[("age", false), ("nom", true)]);
+        let keys = store.create_table_keys(&table, FileId::from([1; 16]), false).unwrap();
         assert!(keys.for_writing().columns.contains_key("nom"));
         assert_eq!(keys.of(&asked(&["age", "nom"])), Err(ColumnRefusal::Hidden));
         assert_eq!(keys.of(&asked(&["age", "rue"])), Err(ColumnRefusal::Missing));
@@ -224,13 +287,48 @@ mod tests {
     }
 
     #[test]
+    fn what_is_hidden_at_the_load_must_stay_hidden_and_more_may_be() {
+        let (_folder, store) = store();
+        let at_load = census(&[("age", false), ("nom", true)]);
+        let keys = store.create_table_keys(&at_load, FileId::from([1; 16]), false).unwrap();
+        for (columns, holds) in [
+            ([("age", false), ("nom", true)], true),
+            ([("age", true), ("nom", true)], true),
+            ([("age", false), ("nom", false)], false),
+            ([("age", true), ("nom", false)], false),
+        ] {
+            assert_eq!(keys.hides_no_more_than(&census(&columns)), holds, "{columns:?}");
+        }
+        assert!(!keys.hides_no_more_than(&census(&[("rue", false)])), "what it does not know it does not show");
+    }
+
+    #[test]
+    fn a_column_is_hidden_for_good_in_its_table_alone() {
+        let (folder, store) = store();
+        let (ours, theirs) = (census(&[("age", false)]), table("hospital", &[("age", false)]));
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        assert!(!store.hides_any(&ours, &names(&["age", "foyer"])).unwrap());
+        for _ in 0..2 {
+            store.hide(&ours.dataset, ours.name(), &"age".parse().unwrap()).unwrap();
+        }
+        drop(store);
+        let store = reopen(&folder);
+        assert!(store.hides_any(&ours, &names(&["foyer", "age"])).unwrap());
+        assert!(!store.hides_any(&ours, &names(&["foyer"])).unwrap());
+        assert!(!store.hides_any(&theirs, &names(&["age"])).unwrap());
+        // Emptied or damaged, the mark still says what it says.
+        fs::write(folder.path().join("hidden/recensement/people.age"), b"").unwrap();
+        assert!(store.hides_any(&ours, &names(&["age"])).unwrap());
+    }
+
+    #[test]
     fn no_key_lies_in_clear_and_the_widest_table_fits() {
         let (folder, store) = store();
-        let (dataset, file) = ("recensement".parse().unwrap(), FileId::from([1; 16]));
-        let wide: Vec<_> =
-            (0..500).map(|index| NewColumn { name: format!("{index:0>127}"), hidden: index % 2 == 0 }).collect();
-        let keys = store.create_table_keys(&dataset, file, &wide, false).unwrap().for_writing();
-        assert_eq!(store.open_table_keys(&dataset, file).unwrap().for_writing(), keys);
+        let file = FileId::from([1; 16]);
+        let names: Vec<_> = (1..octroi_proto::table::MOST_COLUMNS).map(|index| format!("c{index:0>62}")).collect();
+        let wide = census(&names.iter().map(|name| (name.as_str(), name.ends_with('0'))).collect::<Vec<_>>());
+        let keys = store.create_table_keys(&wide, file, false).unwrap().for_writing();
+        assert_eq!(store.open_table_keys(&wide.dataset, file).unwrap().for_writing(), keys);
         let bytes = fs::read(folder.path().join("tables/recensement").join(file.to_string())).unwrap();
         let first = &keys.columns.values().next().unwrap().expose()[..8];
         assert!(!bytes.windows(8).any(|window| window == first || window == &keys.footer.expose()[..8]));
@@ -239,38 +337,38 @@ mod tests {
     #[test]
     fn keys_put_in_anothers_place_are_refused() {
         let (folder, store) = store();
-        let (ours, theirs) = ("recensement".parse().unwrap(), "hospital".parse().unwrap());
+        let (ours, theirs) = (census(&[]), table("hospital", &[]));
         let [one, two] = [[1; 16], [2; 16]].map(FileId::from);
-        for (dataset, file) in [(&ours, one), (&ours, two), (&theirs, one)] {
-            store.create_table_keys(dataset, file, &[], false).unwrap();
+        for (table, file) in [(&ours, one), (&ours, two), (&theirs, one)] {
+            store.create_table_keys(table, file, false).unwrap();
         }
-        let path = |dataset: &DatasetId, file: FileId| {
-            folder.path().join("tables").join(dataset.as_str()).join(file.to_string())
+        let path = |table: &RuledTable, file: FileId| {
+            folder.path().join("tables").join(table.dataset.as_str()).join(file.to_string())
         };
-        for (dataset, file) in [(&ours, two), (&theirs, one)] {
-            fs::copy(path(dataset, file), path(&ours, one)).unwrap();
-            assert!(matches!(store.open_table_keys(&ours, one), Err(KeyError::Damaged { .. })));
+        for (table, file) in [(&ours, two), (&theirs, one)] {
+            fs::copy(path(table, file), path(&ours, one)).unwrap();
+            assert!(matches!(store.open_table_keys(&ours.dataset, one), Err(KeyError::Damaged { .. })));
         }
     }
 
     #[test]
     fn any_damage_to_the_file_is_refused() {
         let (folder, store) = store();
-        let (dataset, file) = ("recensement".parse().unwrap(), FileId::from([1; 16]));
-        store.create_table_keys(&dataset, file, &columns(&[("age", false)]), false).unwrap();
+        let (table, file) = (census(&[("age", false)]), FileId::from([1; 16]));
+        store.create_table_keys(&table, file, false).unwrap();
         let path = folder.path().join("tables/recensement").join(file.to_string());
         let good = fs::read(&path).unwrap();
         for at in 0..good.len() {
             let mut bytes = good.clone();
             bytes[at] ^= 1;
             fs::write(&path, &bytes).unwrap();
-            let opened = store.open_table_keys(&dataset, file);
+            let opened = store.open_table_keys(&table.dataset, file);
             // A change of the wrapping key's version names a dataset key that there is not.
             assert!(matches!(opened, Err(KeyError::Damaged { .. } | KeyError::Missing)), "{at}");
         }
         for length in 0..good.len() {
             fs::write(&path, &good[..length]).unwrap();
-            assert!(store.open_table_keys(&dataset, file).is_err(), "{length}");
+            assert!(store.open_table_keys(&table.dataset, file).is_err(), "{length}");
         }
     }
 

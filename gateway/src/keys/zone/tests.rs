@@ -1,4 +1,5 @@
 use octroi_attest::{Launch, Recipient, Zone, envelope::Expected, reference::NotApproved};
+use octroi_proto::wire::{v1, zone};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -7,7 +8,7 @@ use crate::keys::{
     ZoneKeyError,
     launches::tests::{Host, at},
     server::tests::{Running, me},
-    store::{ingest, tests::store},
+    store::{ingest, table::tests::table, tests::store},
 };
 
 /// A key store, a zone host that is approved, and what comes of them.
@@ -33,14 +34,31 @@ impl Fixture {
         let request =
             NewTableKeys { process_allowed, ..new_keys(&self.store.ingest_recipient(&dataset()).unwrap(), id, launch) };
         let sealed = create(&self.store, &self.launches, request, at(0)).unwrap();
-        let files = [columns(id, &["age", "nom", "ville"])];
-        let expected = Expected { work: [id; 16].into(), launch: [id; 16].into(), files: &files };
-        recipient.open(&sealed, &expected, at(1)).unwrap()
+        let files = [columns(id, &ALL)];
+        let (work, launch, rules) = ([id; 16].into(), [id; 16].into(), census(&[]).load_digest());
+        recipient.open(&sealed, &Expected { work, launch, files: &files, rules }, at(1)).unwrap()
     }
 
     fn ask(&self, launch: &Launch, files: &[FileColumns]) -> Result<SealedKeys, ZoneRefusal> {
-        seal(&self.store, &self.launches, &asked(self.host.sign(launch), files), at(0))
+        self.ask_under(rules(census(&[])), launch, files)
     }
+
+    fn ask_under(&self, rules: Rules, launch: &Launch, files: &[FileColumns]) -> Result<SealedKeys, ZoneRefusal> {
+        let request = ColumnKeys { rules, ..asked(self.host.sign(launch), files) };
+        seal(&self.store, &self.launches, &request, at(0))
+    }
+}
+
+/// The leaf columns of a file, in order.
+const ALL: [&str; 4] = ["age", "foyer", "nom", "ville"];
+
+/// The table that is loaded, with the hidden column `nom`, and more of them.
+fn census(hidden_since: &[&str]) -> RuledTable {
+    table("recensement", &["age", "nom", "ville"].map(|name| (name, name == "nom" || hidden_since.contains(&name))))
+}
+
+fn rules(table: RuledTable) -> Rules {
+    Rules::new(vec![table], 11).unwrap()
 }
 
 fn dataset() -> DatasetId {
@@ -52,14 +70,12 @@ fn columns(file: u8, names: &[&str]) -> FileColumns {
 }
 
 fn new_keys(recipient: &str, id: u8, launch: SignedLaunch) -> NewTableKeys {
-    let column = |(name, hidden): (&str, bool)| NewColumn { name: name.to_owned(), hidden };
     let stanza = |stanza: Stanza| AgeStanza { tag: stanza.tag, arguments: stanza.args, body: stanza.body };
     NewTableKeys {
-        dataset: dataset(),
+        table: census(&[]),
         load: [id; 16].into(),
         launch,
         file: [id; 16].into(),
-        columns: [("age", false), ("nom", true), ("ville", false)].map(column).to_vec(),
         stanzas: ingest::tests::stanzas(recipient, [7; 16]).into_iter().map(stanza).collect(),
         expires: at(60),
         process_allowed: false,
@@ -68,7 +84,7 @@ fn new_keys(recipient: &str, id: u8, launch: SignedLaunch) -> NewTableKeys {
 
 fn asked(launch: SignedLaunch, files: &[FileColumns]) -> ColumnKeys {
     let files = files.iter().map(|file| (dataset(), file.clone())).collect();
-    ColumnKeys { query: [99; 16].into(), launch, files, expires: at(60) }
+    ColumnKeys { query: [99; 16].into(), launch, files, expires: at(60), rules: rules(census(&[])) }
 }
 
 #[test]
@@ -79,7 +95,8 @@ fn a_question_is_given_the_keys_that_its_files_were_written_with() {
     let recipient = Recipient::generate().unwrap();
     let files = [columns(2, &["age"]), columns(1, &["age", "ville"])];
     let sealed = fixture.ask(&fixture.host.launch(9, recipient.public_key()), &files).unwrap();
-    let expected = Expected { work: [99; 16].into(), launch: [9; 16].into(), files: &files };
+    let rules = rules(census(&[])).digest();
+    let expected = Expected { work: [99; 16].into(), launch: [9; 16].into(), files: &files, rules };
     let opened = recipient.open(&sealed, &expected, at(1)).unwrap();
     assert_eq!(opened.files[0].columns["age"], written[1].files[0].columns["age"]);
     assert_eq!(opened.files[1].columns["ville"], written[0].files[0].columns["ville"]);
@@ -109,6 +126,74 @@ fn a_hidden_or_unknown_column_is_refused() {
     let ask = |names: &[&str]| fixture.ask(&launch, &[columns(1, names)]);
     assert!(matches!(ask(&["age", "nom"]), Err(ZoneRefusal::Column(ColumnRefusal::Hidden))));
     assert!(matches!(ask(&["rue"]), Err(ZoneRefusal::Column(ColumnRefusal::Missing))));
+}
+
+/// What a taken-over serve would rather ask under.
+#[test]
+fn a_question_about_the_table_declared_otherwise_is_given_no_keys() {
+    let fixture = Fixture::new();
+    fixture.load(1, false);
+    let launch = fixture.host.launch(9, Recipient::generate().unwrap().public_key());
+    let changed = |change: &dyn Fn(&mut v1::TableSchema)| {
+        let mut schema = v1::TableSchema::from(&census(&[]).schema);
+        change(&mut schema);
+        RuledTable::parse("recensement", Some(schema)).unwrap()
+    };
+    let otherwise = [
+        changed(&|it| {
+            it.subjects.clear();
+            it.public = true;
+        }),
+        changed(&|it| it.subjects = vec!["age".into()]),
+        changed(&|it| it.columns[2].hidden = false),
+        changed(&|it| it.columns[1].domain = vec!["a".into()]),
+        changed(&|it| it.columns[1].nullable = true),
+        changed(&|it| it.name = "persons".into()),
+        changed(&|it| drop(it.columns.pop())),
+        RuledTable { dataset: "hospital".parse().unwrap(), ..census(&[]) },
+    ];
+    let files = [columns(1, &["age", "foyer"])];
+    for table in otherwise {
+        let refused = fixture.ask_under(rules(table.clone()), &launch, &files);
+        assert!(matches!(refused, Err(ZoneRefusal::Rules)), "{table:?}");
+    }
+    // Beside a table of the same name in another dataset, and with more hidden since.
+    let elsewhere = RuledTable { dataset: "hospital".parse().unwrap(), ..census(&[]) };
+    let both = Rules::new(vec![elsewhere, census(&["ville"])], 20).unwrap();
+    fixture.ask_under(both, &launch, &files).unwrap();
+}
+
+#[test]
+fn keys_open_for_a_question_under_the_rules_they_were_sealed_for() {
+    let fixture = Fixture::new();
+    fixture.load(1, false);
+    let files = [columns(1, &["age"])];
+    let held_to = Rules::new(vec![census(&[])], 20).unwrap();
+    for (id, told, opens) in [(8, held_to.clone(), true), (9, rules(census(&[])), false)] {
+        let recipient = Recipient::generate().unwrap();
+        let launch = fixture.host.launch(id, recipient.public_key());
+        let sealed = fixture.ask_under(held_to.clone(), &launch, &files).unwrap();
+        let (work, launch) = ([99; 16].into(), [id; 16].into());
+        let expected = Expected { work, launch, files: &files, rules: told.digest() };
+        assert_eq!(recipient.open(&sealed, &expected, at(1)).is_ok(), opens);
+    }
+}
+
+#[test]
+fn a_column_hidden_after_its_load_is_given_to_no_question() {
+    let fixture = Fixture::new();
+    fixture.load(1, false);
+    let hiding = Hiding { dataset: dataset(), table: "people".parse().unwrap(), columns: vec!["age".parse().unwrap()] };
+    hide(&fixture.store, &hiding).unwrap();
+    fixture.load(2, false);
+    // Whatever the rules say of it, and in later files, too.
+    for (id, file, rules) in [(8, 1, rules(census(&["age"]))), (9, 1, rules(census(&[]))), (10, 2, rules(census(&[])))]
+    {
+        let launch = fixture.host.launch(id, Recipient::generate().unwrap().public_key());
+        let refused = fixture.ask_under(rules.clone(), &launch, &[columns(file, &["age", "ville"])]);
+        assert!(matches!(refused, Err(ZoneRefusal::Column(ColumnRefusal::Hidden))), "{id}");
+        fixture.ask_under(rules, &launch, &[columns(file, &["ville"])]).unwrap();
+    }
 }
 
 #[test]
@@ -168,14 +253,24 @@ fn requests_survive_the_wire_and_malformed_ones_are_refused() {
     assert_eq!(NewTableKeys::parse(good.to_wire()), Some(good.clone()));
     let question = asked(launch, &[columns(1, &["age"])]);
     assert_eq!(ColumnKeys::parse(question.to_wire()), Some(question.clone()));
-    assert!(ColumnKeys::parse(ColumnKeys { files: Vec::new(), ..question }.to_wire()).is_none());
-    let changes: [fn(&mut wire::CreateTableKeysRequest); 8] = [
+    assert!(ColumnKeys::parse(ColumnKeys { files: Vec::new(), ..question.clone() }.to_wire()).is_none());
+    let few = wire::SealColumnKeysRequest {
+        rules: Some(zone::Rules { least_subjects: 10, ..question.rules.to_wire() }),
+        ..question.to_wire()
+    };
+    assert!(ColumnKeys::parse(few).is_none(), "fewer than eleven, whoever asks for it");
+    assert!(ColumnKeys::parse(wire::SealColumnKeysRequest { rules: None, ..question.to_wire() }).is_none());
+    let hiding = Hiding { dataset: dataset(), table: "people".parse().unwrap(), columns: vec!["age".parse().unwrap()] };
+    assert_eq!(Hiding::parse(hiding.to_wire()), Some(hiding.clone()));
+    assert_eq!(Hiding::parse(Hiding { columns: Vec::new(), ..hiding.clone() }.to_wire()), None);
+    let outside = wire::HideColumnsRequest { table: "../people".into(), ..hiding.to_wire() };
+    assert_eq!(Hiding::parse(outside), None);
+    let changes: [fn(&mut wire::CreateTableKeysRequest); 7] = [
         |wire| wire.dataset.clear(),
         |wire| wire.file_id.truncate(15),
         |wire| wire.launch = None,
-        |wire| wire.columns.clear(),
-        |wire| wire.columns.push(wire::NewColumn { name: "age".into(), hidden: false }),
-        |wire| wire.columns.push(wire::NewColumn { name: "nom\n".into(), hidden: false }),
+        |wire| wire.schema = None,
+        |wire| wire.schema.as_mut().unwrap().subjects.clear(),
         |wire| wire.stanzas.clear(),
         |wire| wire.stanzas = vec![AgeStanza::default(); 9],
     ];
@@ -198,8 +293,9 @@ async fn keys_reach_a_zone_through_serve_and_outlive_a_restart() {
     assert!(matches!(running.client.create_table_keys(&request).await, Err(ZoneKeyError::Denied(_))));
     host.approve(&running.folder.path().join("approved.toml"));
     let written = running.client.create_table_keys(&request).await.unwrap();
-    let files = [columns(1, &["age", "nom", "ville"])];
-    let expected = Expected { work: [1; 16].into(), launch: [1; 16].into(), files: &files };
+    let files = [columns(1, &ALL)];
+    let rules = census(&[]).load_digest();
+    let expected = Expected { work: [1; 16].into(), launch: [1; 16].into(), files: &files, rules };
     let written = recipient.open(&written, &expected, at(1)).unwrap();
     running.restart().await;
     assert_eq!(running.client.ingest_key(&dataset()).await.unwrap(), ingest);
@@ -207,12 +303,20 @@ async fn keys_reach_a_zone_through_serve_and_outlive_a_restart() {
     let files = [columns(1, &["ville"])];
     let question = asked(host.sign(&host.launch(9, recipient.public_key())), &files);
     let sealed = running.client.seal_column_keys(&question).await.unwrap();
-    let expected = Expected { work: [99; 16].into(), launch: [9; 16].into(), files: &files };
+    let rules = question.rules.digest();
+    let expected = Expected { work: [99; 16].into(), launch: [9; 16].into(), files: &files, rules };
     let opened = recipient.open(&sealed, &expected, at(1)).unwrap();
     assert_eq!(opened.files[0].columns["ville"], written.files[0].columns["ville"]);
     assert!(matches!(running.client.seal_column_keys(&question).await, Err(ZoneKeyError::Denied(_))));
     let hidden = asked(host.sign(&host.launch(10, [5; 32])), &[columns(1, &["nom"])]);
     assert!(matches!(running.client.seal_column_keys(&hidden).await, Err(ZoneKeyError::Denied(_))));
+    let hiding =
+        Hiding { dataset: dataset(), table: "people".parse().unwrap(), columns: vec!["ville".parse().unwrap()] };
+    running.client.hide_columns(&hiding).await.unwrap();
+    running.client.hide_columns(&hiding).await.unwrap();
+    running.restart().await;
+    let since = asked(host.sign(&host.launch(12, [5; 32])), &files);
+    assert!(matches!(running.client.seal_column_keys(&since).await, Err(ZoneKeyError::Denied(_))));
     running.client.destroy_table_keys(&dataset(), [1; 16].into()).await.unwrap();
     let again = asked(host.sign(&host.launch(11, [5; 32])), &files);
     assert!(matches!(running.client.seal_column_keys(&again).await, Err(ZoneKeyError::Missing)));
@@ -226,6 +330,9 @@ proptest! {
         }
         if let Ok(wire) = wire::SealColumnKeysRequest::decode(bytes.as_slice()) {
             let _ = ColumnKeys::parse(wire);
+        }
+        if let Ok(wire) = wire::HideColumnsRequest::decode(bytes.as_slice()) {
+            let _ = Hiding::parse(wire);
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use octroi_proto::{
-    Column, ColumnName, Dataset, DatasetSchema, Instant, Isolation, Level, TableName, TableSchema, Violations,
-    wire::v1::entry::Record,
+    Column, ColumnName, Dataset, DatasetSchema, Instant, Isolation, Level, TableName, TableSchema, TableVersion,
+    Violations, wire::v1::entry::Record,
 };
 
 use super::{Change, ChangeError, View, own};
@@ -50,15 +50,23 @@ impl Change for DeclareSchema {
         }
         let standing = view.schema(id)?;
         if let Some(standing) = &standing {
-            let filled = view.tables(id)?;
-            for version in &filled {
-                keeps(standing, &self.schema, &version.table).map_err(|part| fixed(&version.table, part))?;
-            }
+            all_kept(standing, &self.schema, &view.tables(id)?)?;
         }
         let revision = standing.map_or(1, |standing| standing.revision + 1);
         let schema = self.schema.clone().revised(revision);
         Ok((Record::Schema((&schema).into()), schema))
     }
+}
+
+/// Whether all tables that have rows stay what they are, but for columns that become hidden.
+///
+/// # Errors
+/// [`ChangeError::TableFixed`].
+pub fn all_kept(standing: &DatasetSchema, next: &DatasetSchema, filled: &[TableVersion]) -> Result<(), ChangeError> {
+    filled.iter().try_for_each(|version| {
+        keeps(standing, next, &version.table)
+            .map_err(|part| ChangeError::TableFixed { table: version.table.clone(), part })
+    })
 }
 
 /// Only what never leaves lies in tables.
@@ -95,10 +103,6 @@ fn stays(old: &Column, table: &TableSchema) -> bool {
         let unhidden = old.hidden && !new.hidden;
         !unhidden && *new == Column { hidden: new.hidden, ..old.clone() }
     })
-}
-
-fn fixed(table: &TableName, part: Fixed) -> ChangeError {
-    ChangeError::TableFixed { table: table.clone(), part }
 }
 
 impl fmt::Display for Fixed {

@@ -62,7 +62,9 @@ async fn rows_go_in_sealed_and_come_out_as_a_pinned_file() {
     assert_eq!(std::fs::read(kept).unwrap(), expected);
     assert_eq!(state.destroyed, [old]);
     let asked = &state.asked[0];
-    let columns: Vec<_> = asked.columns.iter().map(|it| (it.name.as_str(), it.hidden)).collect();
+    assert_eq!(asked.schema, load.schema, "the keys are for what the zone holds the rows to");
+    let columns = asked.schema.iter().flat_map(|schema| &schema.columns);
+    let columns: Vec<_> = columns.map(|it| (it.name.as_str(), it.hidden)).collect();
     assert_eq!(columns, [("person", false), ("income", true)]);
     assert_eq!((asked.load_id.len(), asked.stanzas.len(), asked.process_allowed), (16, 1, false));
 }

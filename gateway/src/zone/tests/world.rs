@@ -63,6 +63,7 @@ pub(in super::super) fn holding(tables: &[(&str, &[u64])]) -> Holding {
         name: (*name).into(),
         columns: vec![column("person", false), column("age", false), column("secret", true)],
         subjects: vec!["person".into()],
+        public: false,
     };
     let schema = v1::DatasetSchema {
         dataset: dataset_id().to_string(),

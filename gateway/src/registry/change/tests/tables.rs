@@ -17,7 +17,7 @@ fn column(name: &str, kind: ColumnType) -> v1::Column {
 fn declared() -> v1::DatasetSchema {
     let columns = [("person", ColumnType::Integer), ("age", ColumnType::Integer), ("name", ColumnType::String)];
     let columns = columns.map(|(name, kind)| column(name, kind)).to_vec();
-    let table = v1::TableSchema { name: "persons".into(), columns, subjects: vec!["person".into()] };
+    let table = v1::TableSchema { name: "persons".into(), columns, subjects: vec!["person".into()], public: false };
     v1::DatasetSchema { dataset: "menages".into(), tables: vec![table], ..Default::default() }
 }
 
@@ -162,7 +162,10 @@ proptest! {
                 2 => column.r#type = ColumnType::Float.to_wire().into(),
                 3 => column.domain = vec!["1".to_owned()],
                 4 => table.columns.swap(*index, last),
-                5 => table.subjects.clear(),
+                5 => {
+                    table.subjects.clear();
+                    table.public = true;
+                }
                 _ => drop(table.columns.remove(*index)),
             }
         }

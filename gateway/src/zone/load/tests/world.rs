@@ -112,6 +112,7 @@ pub(super) fn schema(isolation: v1::Isolation) -> octroi_proto::DatasetSchema {
         name: "persons".into(),
         columns: vec![column("person", false), column("income", true)],
         subjects: vec!["person".into()],
+        public: false,
     };
     let schema = v1::DatasetSchema {
         dataset: dataset_id().to_string(),
