@@ -39,7 +39,7 @@ use std::{
 
 use datafusion::{catalog::TableProvider, execution::TempFileFactory};
 use octroi_attest::{
-    FileColumns, OpenKeys, Recipient,
+    FileColumns, OpenKeys, Recipient, RuledTable,
     envelope::Expected,
     frame::{self, FrameError},
 };
@@ -212,7 +212,8 @@ impl Planned {
         disks: &impl Disks,
         deadline: Instant,
     ) -> Result<wire::Answer, Cause> {
-        let expected = Expected { work: self.question.query, launch: self.question.launch, files: &self.files };
+        let Question { query: work, launch, rules, .. } = self.question;
+        let expected = Expected { work, launch, files: &self.files, rules };
         let now = now().ok_or(Cause::EngineFailed)?;
         let keys = recipient.open(sealed, &expected, now).map_err(|_| Cause::KeysRefused)?;
         let limits = self.question.limits;
@@ -261,12 +262,12 @@ fn columns(judged: &Judged, question: &Question) -> Vec<FileColumns> {
 }
 
 fn open_for_load(recipient: Recipient, sealed: &wire::SealedKeys, load: &wire::Load) -> Option<OpenKeys> {
-    let schema = load.schema.as_ref()?;
-    let columns = schema.columns.iter().map(|column| column.name.clone()).collect();
+    let table = RuledTable::parse(&load.dataset, load.schema.clone()).ok()?;
+    let columns = table.schema.columns().iter().map(|column| column.name.to_string()).collect();
     let file = FileColumns { file_id: load.file_id.as_slice().try_into().ok()?, columns };
     let work = load.load_id.as_slice().try_into().ok()?;
     let launch = load.launch_id.as_slice().try_into().ok()?;
-    let expected = Expected { work, launch, files: std::slice::from_ref(&file) };
+    let expected = Expected { work, launch, files: std::slice::from_ref(&file), rules: table.load_digest() };
     recipient.open(sealed, &expected, now()?).ok()
 }
 

@@ -176,8 +176,11 @@ impl Lower {
         self.scans.push(Scan { table: declared.index });
         let all = 0..declared.schema.fields().len();
         let columns = scan.projection.clone().unwrap_or_else(|| all.collect());
-        let column = |column| Expression::Column(RowColumn { scan: place, column });
-        Ok((Rows::Scan(place), columns.into_iter().map(column).collect()))
+        let column = |column: usize| {
+            let column = *declared.places.get(column).ok_or(Rejection::Malformed)?;
+            Ok(Expression::Column(RowColumn { scan: place, column }))
+        };
+        Ok((Rows::Scan(place), columns.into_iter().map(column).collect::<Result<_, Refusal>>()?))
     }
 
     fn join(&mut self, join: &df::Join) -> Result<Relation, Refusal> {

@@ -1,7 +1,7 @@
 //! SQL to an optimised logical plan, against declared schemas alone: there is neither disk nor key here.
 //!
 //! Only what the question may use can be named: its tables, and the functions of the list. Everything else is unknown to
-//! the planner, so that it never gets as far as a plan.
+//! the planner, so that it never gets as far as a plan; a hidden column no more than one that there is not.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -36,11 +36,13 @@ use super::{
     syntax::parse,
 };
 
-/// A table as the planner knows it: a schema, and its place among the question's tables.
+/// A table as the planner knows it: the columns that are not hidden, their places among those declared, and the table's
+/// place among the question's.
 #[derive(Debug)]
 pub(super) struct DeclaredTable {
     pub(super) index: usize,
     pub(super) schema: SchemaRef,
+    pub(super) places: Vec<usize>,
 }
 
 impl TableSource for DeclaredTable {
@@ -125,14 +127,9 @@ impl ContextProvider for Named<'_> {
             return plan_err!("no such table");
         };
         // Everything may be missing: the planner is not to conclude from a declaration what our own functions undo.
-        let fields = table
-            .layout
-            .asked()
-            .fields()
-            .iter()
-            .map(|field| field.as_ref().clone().with_nullable(true))
-            .collect::<Vec<_>>();
-        Ok(Arc::new(DeclaredTable { index, schema: Arc::new(Schema::new(fields)) }))
+        let shown = table.layout.asked().project(&table.shown)?;
+        let fields: Vec<_> = shown.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+        Ok(Arc::new(DeclaredTable { index, schema: Arc::new(Schema::new(fields)), places: table.shown.clone() }))
     }
 
     fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
@@ -242,13 +239,17 @@ fn shown(column: &Column) -> String {
     shortened(&column.flat_name())
 }
 
-/// The planner's text, unless it names a column that is hidden or lists any.
+/// The planner's text, unless it names a column: it may list them. Of hidden ones it knows nothing, and that a word is one
+/// must not show here.
 fn harmless(text: &str, named: &Named<'_>) -> String {
     let words =
         |text: &str| text.split(|c: char| !c.is_alphanumeric() && c != '_').map(str::to_owned).collect::<Vec<_>>();
-    let columns: Vec<&str> =
-        named.tables.iter().flat_map(|table| table.layout.columns()).map(|column| column.name.as_str()).collect();
-    if words(text).iter().any(|word| columns.contains(&word.as_str())) {
+    let shown = |table: &AskedTable| {
+        let columns = table.shown.iter().filter_map(|place| table.layout.columns().get(*place));
+        columns.map(|column| column.name.clone()).collect::<Vec<_>>()
+    };
+    let columns: Vec<String> = named.tables.iter().flat_map(shown).collect();
+    if words(text).iter().any(|word| columns.contains(word)) {
         return "what it selects does not fit together".to_owned();
     }
     shortened(text)

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use octroi_attest::{LaunchId, WorkId};
-use octroi_proto::wire::zone as wire;
+use octroi_attest::{LaunchId, RuledTable, Rules, RulesDigest, WorkId};
+use octroi_proto::wire::{v1, zone as wire};
 use octroi_release::{LeastSubjects, Schemas, Table};
 
 use crate::table;
@@ -13,6 +13,8 @@ use crate::table;
 pub(super) struct Question {
     pub(super) query: WorkId,
     pub(super) launch: LaunchId,
+    /// What its keys must be sealed for.
+    pub(super) rules: RulesDigest,
     pub(super) sql: String,
     pub(super) tables: Vec<AskedTable>,
     pub(super) schemas: Schemas,
@@ -27,6 +29,8 @@ pub(super) struct AskedTable {
     pub(super) name: String,
     /// As its files are laid out.
     pub(super) layout: table::Schema,
+    /// Places of the columns that are not hidden.
+    pub(super) shown: Vec<usize>,
     pub(super) files: Vec<wire::TableFile>,
 }
 
@@ -46,30 +50,42 @@ pub(super) struct Limits {
 pub(super) struct Malformed;
 
 impl Question {
-    /// Parses a question.
+    /// Parses a question. Its rules are held to as they came, and to nothing less than a floor.
     ///
     /// # Errors
     /// [`Malformed`].
     pub(super) fn parse(wire: wire::Question) -> Result<Self, Malformed> {
+        let rules = Rules::parse(wire.rules.ok_or(Malformed)?).map_err(|_| Malformed)?;
+        if rules.tables().len() != wire.tables.len() {
+            return Err(Malformed);
+        }
         let schemas =
-            wire.tables.iter().map(|table| Table::parse(table.schema.as_ref().ok_or(Malformed)?).or(Err(Malformed)));
+            rules.tables().iter().map(|table| Table::parse(&v1::TableSchema::from(&table.schema)).or(Err(Malformed)));
+        let tables = rules.tables().iter().zip(wire.tables).map(|(ruled, stands)| AskedTable::parse(ruled, stands));
         Ok(Self {
             query: wire.query_id.as_slice().try_into().map_err(|_| Malformed)?,
             launch: wire.launch_id.as_slice().try_into().map_err(|_| Malformed)?,
             schemas: Schemas::new(schemas.collect::<Result<_, _>>()?),
             sql: wire.sql,
-            tables: wire.tables.into_iter().map(AskedTable::parse).collect::<Result<_, _>>()?,
+            tables: tables.collect::<Result<_, _>>()?,
             limits: Limits::parse(&wire.limits.ok_or(Malformed)?)?,
-            least_subjects: LeastSubjects::new(wire.least_subjects).ok_or(Malformed)?,
+            least_subjects: LeastSubjects::new(rules.least_subjects()).ok_or(Malformed)?,
+            rules: rules.digest(),
         })
     }
 }
 
 impl AskedTable {
-    fn parse(wire: wire::Table) -> Result<Self, Malformed> {
-        let schema = wire.schema.ok_or(Malformed)?;
-        let layout = table::Schema::parse(&schema).map_err(|_| Malformed)?;
-        Ok(Self { dataset: wire.dataset, name: schema.name, layout, files: wire.files })
+    fn parse(ruled: &RuledTable, stands: wire::Table) -> Result<Self, Malformed> {
+        let layout = table::Schema::parse(&(&ruled.schema).into()).map_err(|_| Malformed)?;
+        let columns = ruled.schema.columns().iter().enumerate();
+        Ok(Self {
+            dataset: ruled.dataset.to_string(),
+            name: ruled.name().to_string(),
+            layout,
+            shown: columns.filter(|(_, column)| !column.hidden).map(|(place, _)| place).collect(),
+            files: stands.files,
+        })
     }
 }
 

@@ -99,10 +99,9 @@ impl Refusal {
             Self::TooLong | Self::Judged(Rejection::TooLong) => "too_long",
             Self::Syntax { .. } | Self::Senseless { .. } | Self::OneSelect => "syntax",
             Self::UnknownTable { .. } | Self::Judged(Rejection::NoTable) => "unknown_table",
-            Self::UnknownColumn { .. } | Self::AmbiguousColumn { .. } | Self::Judged(Rejection::Column) => {
-                "unknown_column"
-            }
-            Self::Judged(Rejection::Hidden { .. }) => "hidden_column",
+            Self::UnknownColumn { .. }
+            | Self::AmbiguousColumn { .. }
+            | Self::Judged(Rejection::Column | Rejection::Hidden { .. }) => "unknown_column",
             Self::Judged(Rejection::Uncountable { .. }) => "unit_missing",
             Self::Function { .. }
             | Self::NotAllowed { .. }

@@ -1,5 +1,7 @@
 //! One value of one row, of a declared kind.
 
+use std::ops::RangeInclusive;
+
 use arrow::{
     array::timezone::Tz,
     compute::kernels::cast_utils::{Parser, string_to_datetime},
@@ -41,6 +43,9 @@ impl<'a> Value<'a> {
     pub(super) fn check(self, column: &Column) -> Result<Self, Rule> {
         match self {
             Value::Float(number) if !number.is_finite() => return Err(Rule::Type),
+            // Beyond, calendars differ and conversions to other units overflow: no question is to meet such a value.
+            Value::Date(day) if !DAYS.contains(&day) => return Err(Rule::Type),
+            Value::Timestamp(moment) if !MICROSECONDS.contains(&moment) => return Err(Rule::Type),
             Value::Text(text) if text.len() > MOST_TEXT_BYTES => return Err(Rule::Length),
             Value::Boolean(_)
             | Value::Integer(_)
@@ -92,6 +97,10 @@ fn timestamp(text: &str) -> Option<i64> {
     string_to_datetime(&utc, text).ok().map(|moment| moment.timestamp_micros())
 }
 
+/// 0001-01-01 to 9999-12-31, from 1970-01-01.
+const DAYS: RangeInclusive<i32> = -719_162..=2_932_896;
+/// 0001-01-01T00:00:00Z to the last microsecond of 9999.
+const MICROSECONDS: RangeInclusive<i64> = -62_135_596_800_000_000..=253_402_300_799_999_999;
 pub(super) const MOST_TEXT_BYTES: usize = 64 * 1024;
 const MOST_TIMESTAMP_BYTES: usize = 64;
 
@@ -129,6 +138,32 @@ mod tests {
             (Kind::Timestamp, "noon"),
         ] {
             assert_eq!(Value::from_text(kind, text), Err(Rule::Type), "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_and_moments_are_of_the_years_1_to_9999() {
+        let check = |kind, text: &str| {
+            let column = Column { name: "x".to_owned(), kind, nullable: false, domain: None };
+            Value::from_text(kind, text).and_then(|value| value.check(&column)).is_ok()
+        };
+        for (text, inside) in [("0001-01-01", true), ("9999-12-31", true), ("0000-12-31", false)] {
+            assert_eq!(check(Kind::Date, text), inside, "{text}");
+        }
+        for (text, inside) in [
+            ("0001-01-01T00:00:00Z", true),
+            ("0001-01-01T00:00:00+00:01", false),
+            ("9999-12-31T23:59:59.999999Z", true),
+            ("9999-12-31T23:59:59-00:01", false),
+        ] {
+            assert_eq!(check(Kind::Timestamp, text), inside, "{text}");
+        }
+        let of = |kind| Column { name: "x".to_owned(), kind, nullable: false, domain: None };
+        for day in [i32::MIN, DAYS.start() - 1, DAYS.end() + 1, i32::MAX] {
+            assert_eq!(Value::Date(day).check(&of(Kind::Date)), Err(Rule::Type), "{day}");
+        }
+        for moment in [i64::MIN, MICROSECONDS.start() - 1, MICROSECONDS.end() + 1, i64::MAX] {
+            assert_eq!(Value::Timestamp(moment).check(&of(Kind::Timestamp)), Err(Rule::Type), "{moment}");
         }
     }
 

@@ -17,7 +17,7 @@ fn cells<K: Ord>(key: impl Fn(&Flight) -> Option<K>) -> BTreeMap<K, Vec<&'static
 }
 
 fn aircraft(flights: &[&Flight]) -> BTreeSet<String> {
-    flights.iter().filter_map(|flight| flight.tail.clone()).collect()
+    flights.iter().map(|flight| flight.tail.clone()).collect()
 }
 
 fn mean(flights: &[&Flight]) -> f64 {

@@ -12,7 +12,7 @@ use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use datafusion::execution::TempFileFactory;
-use octroi_attest::{FileColumns, FileKeys, OpenKeys, envelope, frame};
+use octroi_attest::{FileColumns, FileKeys, OpenKeys, Rules, envelope, frame};
 use octroi_proto::wire::{
     v1,
     zone::{self as wire, to_host, to_zone},
@@ -26,7 +26,7 @@ use crate::{
 /// One flight.
 #[derive(Debug, Clone)]
 pub(super) struct Flight {
-    pub(super) tail: Option<String>,
+    pub(super) tail: String,
     pub(super) carrier: &'static str,
     pub(super) month: i64,
     pub(super) delay: Option<f64>,
@@ -53,6 +53,8 @@ pub(super) struct Asked {
     pub(super) damage: Option<u64>,
     /// Seals the keys of another launch.
     pub(super) other_launch: bool,
+    /// Seals the keys for the question under other rules.
+    pub(super) other_rules: Option<wire::Rules>,
 }
 
 impl Asked {
@@ -64,7 +66,7 @@ impl Asked {
             result_bytes: 1 << 20,
             wall_milliseconds: 60_000,
         };
-        Self { sql: sql.to_owned(), least: 11, limits, damage: None, other_launch: false }
+        Self { sql: sql.to_owned(), least: 11, limits, damage: None, other_launch: false, other_rules: None }
     }
 
     pub(super) fn tell(self) -> Told {
@@ -81,19 +83,16 @@ impl Asked {
 
     pub(super) fn question(&self) -> wire::Question {
         let tables = tables();
-        let table = |table: &Stored| wire::Table {
-            dataset: "nyc-flights".into(),
-            schema: Some(table.schema.clone()),
-            version: 1,
-            files: vec![table.file.clone()],
-        };
+        let ruled =
+            |table: &Stored| wire::RuledTable { dataset: "nyc-flights".into(), schema: Some(table.schema.clone()) };
+        let table = |table: &Stored| wire::Table { version: 1, files: vec![table.file.clone()] };
         wire::Question {
             query_id: vec![1; 16],
             launch_id: vec![2; 16],
             sql: self.sql.clone(),
+            rules: Some(wire::Rules { tables: tables.iter().map(ruled).collect(), least_subjects: self.least }),
             tables: tables.iter().map(table).collect(),
             limits: Some(self.limits),
-            least_subjects: self.least,
         }
     }
 
@@ -105,16 +104,19 @@ impl Asked {
             to_host::Message::Rejected(rejected) => {
                 return Told::Rejected { code: rejected.code, text: rejected.text, at: (rejected.from, rejected.to) };
             }
+            to_host::Message::Withheld(withheld) => return Told::Withheld(withheld.cause),
             other => panic!("{other:?}"),
         };
         let files: Vec<FileColumns> = request.files.iter().map(|file| FileColumns::parse(file).unwrap()).collect();
         let asked = request.files.iter().flat_map(|file| file.columns.clone()).collect();
         let launch = if self.other_launch { 3 } else { 2 };
+        let rules = self.other_rules.clone().or_else(|| self.question().rules).unwrap();
         let binding = envelope::Binding {
             work: [1; 16].into(),
             launch: [launch; 16].into(),
             files: files.clone(),
             expires: crate::engine::now().unwrap() + std::time::Duration::from_secs(60),
+            rules: Rules::parse(rules).unwrap().digest(),
         };
         let keys = OpenKeys { files: files.iter().map(keys_of).collect(), ingest_file_key: None };
         let sealed = envelope::seal(&ready.public_key.try_into().unwrap(), &binding, &keys).unwrap();
@@ -168,7 +170,7 @@ fn flight(number: i64) -> Flight {
     let month = number % 12 + 1;
     let day = 15_706 + (number * 31 % 365) as i32;
     Flight {
-        tail: (number % 97 != 0).then(|| format!("N{plane:05}")),
+        tail: format!("N{plane:05}"),
         carrier,
         month,
         delay: (number % 11 != 0).then(|| (number * 37 % 181) as f64 - 20.0),
@@ -209,7 +211,7 @@ fn store(schema: v1::TableSchema, columns: Vec<ArrayRef>, file: u8, offset: u64)
     Stored { schema, file: pins.table_file(offset), bytes }
 }
 
-fn keys_of(file: &FileColumns) -> FileKeys {
+pub(super) fn keys_of(file: &FileColumns) -> FileKeys {
     let key = |name: &str| {
         let mut key = [file.file_id.as_bytes()[0]; 32];
         key.iter_mut().zip(name.bytes()).for_each(|(place, byte)| *place ^= byte);
@@ -225,7 +227,7 @@ fn flights_schema() -> v1::TableSchema {
     v1::TableSchema {
         name: "flights".into(),
         columns: vec![
-            column("tail", String, true),
+            column("tail", String, false),
             v1::Column { domain: carriers, ..column("carrier", String, false) },
             v1::Column { domain: (1..=12).map(|month| month.to_string()).collect(), ..column("month", Integer, false) },
             column("delay", Float, true),
@@ -237,13 +239,14 @@ fn flights_schema() -> v1::TableSchema {
             column("big", Integer, false),
         ],
         subjects: vec!["tail".into()],
+        public: false,
     }
 }
 
 fn weather_schema() -> v1::TableSchema {
     let columns =
         vec![column("month", v1::ColumnType::Integer, false), column("temperature", v1::ColumnType::Float, false)];
-    v1::TableSchema { name: "weather".into(), columns, subjects: Vec::new() }
+    v1::TableSchema { name: "weather".into(), columns, subjects: Vec::new(), public: true }
 }
 
 fn column(name: &str, holds: v1::ColumnType, nullable: bool) -> v1::Column {
@@ -253,7 +256,7 @@ fn column(name: &str, holds: v1::ColumnType, nullable: bool) -> v1::Column {
 fn flights_columns() -> Vec<ArrayRef> {
     let all = flights();
     vec![
-        Arc::new(StringArray::from_iter(all.iter().map(|flight| flight.tail.as_deref()))),
+        Arc::new(StringArray::from_iter_values(all.iter().map(|flight| &flight.tail))),
         Arc::new(StringArray::from_iter_values(all.iter().map(|flight| flight.carrier))),
         Arc::new(Int64Array::from_iter_values(all.iter().map(|flight| flight.month))),
         Arc::new(Float64Array::from_iter(all.iter().map(|flight| flight.delay))),

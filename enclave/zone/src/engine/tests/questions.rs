@@ -1,7 +1,15 @@
 //! What may be asked, and what is refused before any key is there.
 
-use super::harness::{Asked, Told, parsed};
-use crate::{engine::Planned, table::tests::Dice};
+use std::time::Duration;
+
+use octroi_attest::{FileColumns, OpenKeys, Recipient, RuledTable, envelope};
+use octroi_proto::wire::{v1, zone as wire};
+
+use super::harness::{Asked, Told, keys_of, parsed};
+use crate::{
+    engine::{Planned, now, open_for_load, question::Question},
+    table::tests::Dice,
+};
 
 /// Questions that honest analysts ask.
 const ALLOWED: &[&str] = &[
@@ -61,9 +69,9 @@ const REFUSED: &[(&str, &str)] = &[
     ("SELECT count(*) FROM '/etc/passwd'", "unknown_table"),
     ("SELECT count(*) FROM flights WHERE colour = 'red'", "unknown_column"),
     ("SELECT count(*) FROM flights f JOIN weather w ON f.month = w.month WHERE month = 1", "unknown_column"),
-    ("SELECT count(*) FROM flights WHERE secret = 'x'", "hidden_column"),
-    ("SELECT secret, count(*) FROM flights GROUP BY secret", "hidden_column"),
-    ("SELECT count(DISTINCT secret) FROM flights", "hidden_column"),
+    ("SELECT count(*) FROM flights WHERE secret = 'x'", "unknown_column"),
+    ("SELECT secret, count(*) FROM flights GROUP BY secret", "unknown_column"),
+    ("SELECT count(DISTINCT secret) FROM flights", "unknown_column"),
     ("SELECT * FROM flights", "not_allowed"),
     ("SELECT tail FROM flights LIMIT 5", "not_allowed"),
     ("SELECT 1", "unknown_table"),
@@ -156,6 +164,103 @@ fn refusals_say_where_and_never_list_hidden_columns() {
     }
     let refused = Planned::new(parsed("SELECT count(*) FRM flights")).err().unwrap().to_wire();
     assert_eq!((refused.code.as_str(), refused.from), ("syntax", 20));
+}
+
+/// Whoever may ask and may not see the schema tries names: what there is and what there is not are answered alike.
+#[test]
+fn a_hidden_column_is_as_if_it_were_not_there() {
+    for shape in [
+        "SELECT count(*) FROM flights WHERE NAME = 'x'",
+        "SELECT NAME, count(*) FROM flights GROUP BY NAME",
+        "SELECT count(DISTINCT flights.NAME) FROM flights",
+        "SELECT carrier, NAME FROM flights GROUP BY carrier",
+        "SELECT carrier AS NAME, NAME FROM flights GROUP BY carrier",
+        "SELECT count(*) AS NAME FROM flights GROUP BY carrier HAVING NAME > 'a'",
+        "SELECT count(*) FROM flights ORDER BY NAME",
+        "SELECT count(*) FROM flights JOIN weather USING (NAME)",
+        "SELECT count(*) FROM flights f JOIN weather w ON f.NAME = w.NAME",
+        "SELECT NAME(carrier), count(*) FROM flights GROUP BY 1",
+        "SELECT sum(NAME) FROM (SELECT carrier AS NAME FROM flights) t",
+        "WITH NAME AS (SELECT NAME FROM flights) SELECT count(*) FROM NAME",
+        "SELECT count(*) FROM flights WHERE CAST(NAME AS BIGINT) = 1",
+        "SELECT DISTINCT * FROM flights WHERE NAME IS NULL",
+    ] {
+        // As long as each other, so that places are the same, too.
+        let [there, absent] = ["secret", "absent"].map(|name| {
+            let told = Planned::new(parsed(&shape.replace("NAME", name))).err().map(|refused| refused.to_wire());
+            told.map(|told| wire::Rejected { text: told.text.replace(name, "NAME"), ..told })
+        });
+        assert_eq!(there, absent, "{shape}");
+    }
+    let all = Planned::new(parsed("SELECT DISTINCT * FROM flights")).unwrap_or_else(|refused| panic!("{refused}"));
+    assert!(all.files[0].columns.contains("big") && !all.files[0].columns.contains("secret"));
+    let last = Planned::new(parsed("SELECT sum(big) FROM flights")).unwrap_or_else(|refused| panic!("{refused}"));
+    assert!(last.files[0].columns.contains("big"), "behind the hidden one");
+}
+
+#[test]
+fn a_question_under_weak_or_broken_rules_is_not_even_planned() {
+    let question = |change: &dyn Fn(&mut wire::Question)| {
+        let mut question = Asked::new("SELECT count(*) FROM flights").question();
+        change(&mut question);
+        Question::parse(question).map(drop)
+    };
+    assert!(question(&|_| {}).is_ok());
+    fn rules(it: &mut wire::Question) -> &mut wire::Rules {
+        it.rules.as_mut().unwrap()
+    }
+    assert!(question(&|it| it.rules = None).is_err());
+    assert!(question(&|it| rules(it).least_subjects = 10).is_err());
+    assert!(question(&|it| rules(it).tables[0].schema.as_mut().unwrap().subjects.clear()).is_err());
+    assert!(question(&|it| drop(rules(it).tables.pop())).is_err());
+    assert!(question(&|it| drop(it.tables.pop())).is_err());
+    assert!(question(&|it| rules(it).tables[1] = rules(it).tables[0].clone()).is_err());
+    let few = Asked { least: 10, ..Asked::new("SELECT count(*) FROM flights") };
+    assert_eq!(few.tell(), Told::Withheld("engine_failed".into()));
+}
+
+#[test]
+fn keys_sealed_for_other_rules_open_nothing() {
+    let asked = || Asked::new("SELECT count(*) FROM flights");
+    let declared = asked().question().rules.unwrap();
+    let mut hidden = declared.clone();
+    hidden.tables[0].schema.as_mut().unwrap().columns[3].hidden = true;
+    for others in [wire::Rules { least_subjects: 12, ..declared.clone() }, hidden] {
+        let told = Asked { other_rules: Some(others), ..asked() }.tell();
+        assert_eq!(told, Told::Withheld("keys_refused".into()));
+    }
+    assert!(matches!(Asked { other_rules: Some(declared), ..asked() }.tell(), Told::Answer { .. }));
+}
+
+#[test]
+fn a_loads_keys_open_for_the_table_that_they_were_made_for() {
+    let ruled = Asked::new("").question().rules.unwrap().tables.remove(0);
+    let load = wire::Load {
+        load_id: vec![1; 16],
+        launch_id: vec![2; 16],
+        dataset: ruled.dataset.clone(),
+        schema: ruled.schema.clone(),
+        file_id: vec![7; 16],
+        ..wire::Load::default()
+    };
+    let opened = |change: &dyn Fn(&mut v1::TableSchema)| {
+        let mut declared = ruled.schema.clone().unwrap();
+        change(&mut declared);
+        let table = RuledTable::parse(&ruled.dataset, Some(declared)).unwrap();
+        let recipient = Recipient::generate().unwrap();
+        let columns = table.schema.columns().iter().map(|column| column.name.to_string()).collect();
+        let files = vec![FileColumns { file_id: [7; 16].into(), columns }];
+        let keys = OpenKeys { files: files.iter().map(keys_of).collect(), ingest_file_key: Some([5; 16].into()) };
+        let expires = now().unwrap() + Duration::from_secs(60);
+        let (work, launch) = ([1; 16].into(), [2; 16].into());
+        let binding = envelope::Binding { work, launch, files, expires, rules: table.load_digest() };
+        let sealed = envelope::seal(&recipient.public_key(), &binding, &keys).unwrap();
+        open_for_load(recipient, &sealed, &load).is_some()
+    };
+    assert!(opened(&|_| {}));
+    assert!(!opened(&|it| it.columns[8].hidden = false));
+    assert!(!opened(&|it| it.subjects = vec!["carrier".into()]));
+    assert!(!opened(&|it| it.columns[1].domain.clear()));
 }
 
 #[test]
