@@ -67,6 +67,11 @@ impl City {
     /// A published sensitive dataset with its tables declared; `isolation` is `vm` or `process`.
     pub fn sensitive(&self, id: &str, isolation: &str, tables: &[Declared<'_>]) {
         self.dataset(id, "sensitive", "metadata_visibility = \"members\"");
+        self.declare(id, isolation, tables).expect();
+    }
+
+    /// Declares a dataset's tables; what was said.
+    pub fn declare(&self, id: &str, isolation: &str, tables: &[Declared<'_>]) -> Said {
         let mut text = format!("isolation = \"{isolation}\"\n");
         for table in tables {
             let subjects: Vec<String> = table.subjects.iter().map(|name| format!("{name:?}")).collect();
@@ -81,7 +86,7 @@ impl City {
             text += "]\n";
         }
         let file = self.file(&format!("{id}.schema.toml"), text);
-        self.octroi("claire", &["dataset", "schema", id, file.to_str().expect("a path")]).expect();
+        self.octroi("claire", &["dataset", "schema", id, file.to_str().expect("a path")])
     }
 
     /// Loads a file into a table; what was reported.

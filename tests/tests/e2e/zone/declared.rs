@@ -1,0 +1,75 @@
+//! What a steward declares of a table holds for whoever asks it, and for good where it hides.
+
+use octroi_tests::{Declared, rows};
+use serde_json::{Value, json};
+
+use super::{METERS, metered};
+
+/// What a question is refused with, at once.
+fn refusal(city: &octroi_tests::City, sql: &str) -> Value {
+    let said = city.query("lena", &["--dataset", "energie", "--purpose", "research", "--json", sql]);
+    let told = said.json();
+    assert_eq!(told["verdict"], "refused", "{told}");
+    told["refusal"].clone()
+}
+
+#[test]
+fn a_column_hidden_after_its_load_is_as_if_absent_and_its_key_is_given_no_more() {
+    let city = metered(&[]);
+    let total = "SELECT COUNT(*) n FROM meters";
+    let by_month = "SELECT month, COUNT(*) n FROM meters GROUP BY month ORDER BY month";
+    assert_eq!(rows(&city.ask("lena", "energie", by_month)).len(), 4);
+    let mark = city.data().join("keys/hidden/energie/meters.month");
+    assert!(!mark.exists());
+
+    // What the register refuses hides nothing.
+    let hidden = [
+        METERS.columns[0],
+        METERS.columns[1],
+        ("month", "integer", ", hidden = true"),
+        METERS.columns[3],
+        METERS.columns[4],
+    ];
+    let other = Declared { columns: &hidden[..4], ..METERS };
+    city.declare("energie", "vm", &[other]).refused("must stay");
+    assert!(!mark.exists());
+
+    city.declare("energie", "vm", &[Declared { columns: &hidden, ..METERS }]).expect();
+    assert!(mark.exists(), "the key process knows of it");
+    for shape in ["SELECT NAME, COUNT(*) FROM meters GROUP BY NAME", "SELECT AVG(wh) FROM meters WHERE NAME = 1"] {
+        let [there, since, absent] = ["tenant", "month", "secret"].map(|name| {
+            let refusal = refusal(&city, &shape.replace("NAME", name));
+            assert_eq!(refusal["code"], "unknown_column", "{refusal}");
+            refusal["text"].as_str().unwrap().replace(name, "NAME")
+        });
+        assert_eq!(there, absent);
+        assert_eq!(since, absent);
+    }
+    assert_eq!(rows(&city.ask("lena", "energie", total)), [json!([160])], "the others are asked as before");
+    city.declare("energie", "vm", &[METERS]).refused("must stay");
+}
+
+#[test]
+fn a_table_about_nobody_says_so_or_is_refused() {
+    let city = metered(&[]);
+    let columns = &[("day", "date", ""), ("celsius", "float", "")];
+    let weather = Declared { name: "weather", columns, subjects: &[] };
+    let unsaid = "[[tables]]\nname = \"weather\"\ncolumns = [{ name = \"day\", type = \"date\" }]\n";
+    let file = city.file("unsaid.toml", unsaid);
+    city.octroi("claire", &["dataset", "schema", "energie", file.to_str().unwrap()]).refused("public = true");
+
+    city.declare("energie", "vm", &[METERS, weather]).expect();
+    // Ten days, of which two are of no year that there is.
+    let mut csv = "day,celsius\n0000-01-01,1.5\n".to_owned();
+    for day in 1..=8 {
+        csv += &format!("2025-01-0{day},{day}.5\n");
+    }
+    csv += "0000-12-31,1.5\n";
+    let file = city.file("weather.csv", csv);
+    let report = city.load("energie", "weather", &file, &[]).expect().json();
+    assert_eq!((&report["rows"], &report["bad_by_rule"]["type"]), (&json!(8), &json!(2)), "{report}");
+    let answer = city.ask("lena", "energie", "SELECT COUNT(*) n, AVG(celsius) c FROM weather");
+    assert_eq!(rows(&answer), [json!([8, 5.0])]);
+    let one = city.ask("lena", "energie", "SELECT COUNT(*) n FROM weather WHERE day = DATE '2025-01-03'");
+    assert_eq!(rows(&one), [json!([1])], "no rule protects a day");
+}
