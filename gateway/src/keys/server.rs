@@ -230,7 +230,7 @@ impl KeyService for Service {
         &self,
         request: Request<wire::HideColumnsRequest>,
     ) -> Result<Response<wire::HideColumnsResponse>, Status> {
-        let request = Hiding::parse(request.into_inner()).ok_or_else(malformed)?;
+        let request = Hiding::parse(&request.into_inner()).ok_or_else(malformed)?;
         self.blocking(move |keys| zone::hide(&keys.store, &request).map_err(|error| refuse(&error))).await?;
         Ok(Response::new(wire::HideColumnsResponse {}))
     }

@@ -185,7 +185,7 @@ impl NewTableKeys {
 }
 
 impl Hiding {
-    pub(super) fn parse(wire: wire::HideColumnsRequest) -> Option<Self> {
+    pub(super) fn parse(wire: &wire::HideColumnsRequest) -> Option<Self> {
         (1..=MOST_COLUMNS).contains(&wire.columns.len()).then_some(())?;
         Some(Self {
             dataset: wire.dataset.parse().ok()?,

@@ -261,10 +261,10 @@ fn requests_survive_the_wire_and_malformed_ones_are_refused() {
     assert!(ColumnKeys::parse(few).is_none(), "fewer than eleven, whoever asks for it");
     assert!(ColumnKeys::parse(wire::SealColumnKeysRequest { rules: None, ..question.to_wire() }).is_none());
     let hiding = Hiding { dataset: dataset(), table: "people".parse().unwrap(), columns: vec!["age".parse().unwrap()] };
-    assert_eq!(Hiding::parse(hiding.to_wire()), Some(hiding.clone()));
-    assert_eq!(Hiding::parse(Hiding { columns: Vec::new(), ..hiding.clone() }.to_wire()), None);
+    assert_eq!(Hiding::parse(&hiding.to_wire()), Some(hiding.clone()));
+    assert_eq!(Hiding::parse(&Hiding { columns: Vec::new(), ..hiding.clone() }.to_wire()), None);
     let outside = wire::HideColumnsRequest { table: "../people".into(), ..hiding.to_wire() };
-    assert_eq!(Hiding::parse(outside), None);
+    assert_eq!(Hiding::parse(&outside), None);
     let changes: [fn(&mut wire::CreateTableKeysRequest); 7] = [
         |wire| wire.dataset.clear(),
         |wire| wire.file_id.truncate(15),
@@ -332,7 +332,7 @@ proptest! {
             let _ = ColumnKeys::parse(wire);
         }
         if let Ok(wire) = wire::HideColumnsRequest::decode(bytes.as_slice()) {
-            let _ = Hiding::parse(wire);
+            let _ = Hiding::parse(&wire);
         }
     }
 }

@@ -200,15 +200,15 @@ fn a_hidden_column_is_as_if_it_were_not_there() {
 
 #[test]
 fn a_question_under_weak_or_broken_rules_is_not_even_planned() {
+    fn rules(it: &mut wire::Question) -> &mut wire::Rules {
+        it.rules.as_mut().unwrap()
+    }
     let question = |change: &dyn Fn(&mut wire::Question)| {
         let mut question = Asked::new("SELECT count(*) FROM flights").question();
         change(&mut question);
         Question::parse(question).map(drop)
     };
     assert!(question(&|_| {}).is_ok());
-    fn rules(it: &mut wire::Question) -> &mut wire::Rules {
-        it.rules.as_mut().unwrap()
-    }
     assert!(question(&|it| it.rules = None).is_err());
     assert!(question(&|it| rules(it).least_subjects = 10).is_err());
     assert!(question(&|it| rules(it).tables[0].schema.as_mut().unwrap().subjects.clear()).is_err());
