@@ -89,6 +89,8 @@ impl Executor {
         self.runtime.block_on(async move {
             let work = tokio::spawn(async move { run.outcome(threads).await });
             match tokio::time::timeout(left, work).await {
+                // Work that ends as its time does is looked at first.
+                Ok(Ok(_)) if Instant::now() >= deadline => Err(Cause::OutOfTime),
                 Ok(Ok(outcome)) => outcome,
                 // A panic: its text is nobody's business.
                 Ok(Err(_)) => Err(Cause::EngineFailed),

@@ -389,7 +389,7 @@ fn any_heap_of_words_is_judged() {
 fn a_question_that_the_parser_cannot_finish_is_given_up() {
     let sql = format!("SELECT count(*) FROM flights WHERE {}late", "NOT ".repeat(60));
     let started = std::time::Instant::now();
-    let refused = Planned::within(std::time::Duration::from_millis(300), parsed(&sql));
+    let refused = Planned::within(Duration::from_millis(300), parsed(&sql));
     assert!(
         refused.is_err_and(|refused| ["too_long", "syntax", "not_allowed"].contains(&refused.to_wire().code.as_str()))
     );
