@@ -25,6 +25,7 @@ use zeroize::Zeroizing;
 use crate::{
     machine::{DATA, DISK_BYTES, OUTPUT, SCRATCH, Start},
     powered::{MachineError, Powered, Workshop},
+    queue::Turn,
     template::{STATE, Template},
 };
 
@@ -51,8 +52,6 @@ pub struct ReadyVm {
     machine: Powered,
     facts: Facts,
     since: Moment,
-    /// Bytes of scratch and of output.
-    writable: u64,
 }
 
 /// A clone at work. Dropped, it is killed and reaped.
@@ -67,10 +66,20 @@ pub struct RunningVm {
 pub struct Disks {
     /// Opened to read alone, which QEMU insists on; `vda` in the guest.
     pub data: Option<OwnedFd>,
-    /// Opened to read and write; `vdb`.
-    pub scratch: Option<OwnedFd>,
-    /// Opened to read and write; `vdc`.
-    pub output: Option<OwnedFd>,
+    /// To spill to; `vdb`.
+    pub scratch: Option<Writable>,
+    /// A load's; `vdc`.
+    pub output: Option<Writable>,
+}
+
+/// A disk that a clone writes to.
+#[derive(Debug)]
+pub struct Writable {
+    /// Opened to read and write.
+    pub file: OwnedFd,
+    /// As many bytes from its start, rounded up to blocks of 4,096, may be written and read back; QEMU refuses the guest
+    /// what lies beyond.
+    pub bytes: u64,
 }
 
 impl Facts {
@@ -117,10 +126,9 @@ impl ReadyVm {
         matches!(timeout(ATTACH_PATIENCE, asked).await, Ok(Ok(())))
     }
 
-    /// The same clone, to be attached to disks of which it can write (and read back) so many bytes from their start,
-    /// rounded up to sectors; beyond, the guest's writes fail.
-    pub fn limited_to(mut self, bytes: u64) -> Self {
-        self.writable = bytes.saturating_add(511) / 512 * 512;
+    /// Has it take up this turn: the next one gets it once the clone, put to use or not, is dead and reaped.
+    pub(crate) fn taking_up(mut self, turn: Turn) -> Self {
+        self.machine.process.take_up(turn);
         self
     }
 
@@ -130,13 +138,12 @@ impl ReadyVm {
     /// [`MachineError`]; the clone is gone then.
     pub async fn attach(mut self, disks: Disks) -> Result<RunningVm, MachineError> {
         let attach = async {
-            for (set, name, disk, writable) in [
-                (2, DATA, disks.data, None),
-                (3, SCRATCH, disks.scratch, Some(self.writable)),
-                (4, OUTPUT, disks.output, Some(self.writable)),
-            ] {
-                if let Some(disk) = disk {
-                    attach(&mut self.machine, set, name, disk, writable).await?;
+            if let Some(file) = disks.data {
+                attach(&mut self.machine, 2, DATA, file, None).await?;
+            }
+            for (set, name, disk) in [(3, SCRATCH, disks.scratch), (4, OUTPUT, disks.output)] {
+                if let Some(Writable { file, bytes }) = disk {
+                    attach(&mut self.machine, set, name, file, Some(bytes)).await?;
                 }
             }
             self.machine.qmp.execute("cont", json!({})).await?;
@@ -167,6 +174,21 @@ impl RunningVm {
     pub async fn ended(&self) {
         self.machine.process.ended().await;
     }
+
+    /// Kills it, and waits until nothing of it runs.
+    pub async fn end(self) {
+        self.machine.process.end().await;
+    }
+
+    /// Has its QEMU do something.
+    #[cfg(test)]
+    pub(crate) async fn command(
+        &mut self,
+        command: &'static str,
+        arguments: serde_json::Value,
+    ) -> Result<(), MachineError> {
+        Ok(self.machine.qmp.execute(command, arguments).await?)
+    }
 }
 
 async fn prepare(template: &Template, workshop: &Workshop, now: impl Fn() -> Instant) -> Result<ReadyVm, MachineError> {
@@ -184,7 +206,7 @@ async fn prepare(template: &Template, workshop: &Workshop, now: impl Fn() -> Ins
     getrandom::fill(&mut id)?;
     let Template { measurement, image, accelerator, .. } = *template;
     let facts = Facts { id: id.into(), public_key, image, template: measurement, accelerator, started };
-    Ok(ReadyVm { machine, facts, since: Moment::now(), writable: DISK_BYTES })
+    Ok(ReadyVm { machine, facts, since: Moment::now() })
 }
 
 /// A machine in its template's state, not yet running.
@@ -218,14 +240,16 @@ async fn attach(
     });
     // with a size the guest goes on seeing the placeholder's; what lies beyond answers with an error
     let mut node = json!({ "driver": "raw", "node-name": disk, "read-only": read_only, "file": protocol });
-    if let (Some(node), Some(size)) = (node.as_object_mut(), writable) {
-        node.insert("size".to_owned(), size.into());
+    if let (Some(node), Some(bytes)) = (node.as_object_mut(), writable) {
+        node.insert("size".to_owned(), bytes.div_ceil(BLOCK).saturating_mul(BLOCK).min(DISK_BYTES).into());
     }
     machine.qmp.execute("blockdev-add", node).await?;
     let drive = json!({ "path": format!("/machine/peripheral/{disk}"), "property": "drive", "value": disk });
     Ok(machine.qmp.execute("qom-set", drive).await?)
 }
 
+/// What guests write at once, at least.
+const BLOCK: u64 = 4096;
 const SEED_BYTES: usize = 64;
 const MOST_READY: usize = 1024;
 

@@ -1,16 +1,22 @@
 //! The jail around each QEMU: an unprivileged user in namespaces of its own, with nothing but what it was handed.
 //!
 //! ```text
-//! Jail --launch(program, arguments, descriptors)--> Process --drop--> killed and reaped
+//! Jail --launch(program, arguments, descriptors)--> Process --end, or drop--> killed and reaped
 //! ```
 //!
 //! bubblewrap makes the namespaces (user, pid, net, ipc, uts, mount, cgroup) and a read-only root that holds `/usr`,
 //! a `/proc` of its own and nothing else; QEMU gets descriptors by number, no environment, no capability, no core
-//! dumps. Trusts the kernel and bubblewrap. Does not give: a filter of system calls, which is QEMU's own (`-sandbox`).
+//! dumps. What runs in it dies with whoever started it, at whatever moment that one is killed. Trusts the kernel and bubblewrap. Does
+//! not give: a filter of system calls, which is QEMU's own (`-sandbox`).
+
+mod leftover;
 
 use std::{
-    io::{self, Read as _},
-    os::{fd::OwnedFd, unix::process::CommandExt as _},
+    io::{self, Read as _, Write as _},
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::CommandExt as _},
+    },
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, mpsc},
@@ -21,8 +27,10 @@ use std::{
 use command_fds::{CommandFdExt as _, FdMapping};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::Deserialize;
-use tokio::{io::AsyncReadExt as _, net::unix::pipe, sync::oneshot};
+use tokio::{io::AsyncReadExt as _, net::unix::pipe, sync::oneshot, time::timeout};
 use tokio_util::sync::CancellationToken;
+
+use crate::queue::Turn;
 
 /// Where jailed programs are started from.
 #[derive(Debug, Clone)]
@@ -61,6 +69,9 @@ pub enum JailError {
              container also by its seccomp profile)"
     )]
     NoNamespaces,
+    /// The jail was made, and nothing ran in it.
+    #[error("nothing runs in a jail: `/usr/bin/sh` and what it starts must lie below `/usr`")]
+    NothingRuns,
     /// The system refused something.
     #[error("no jail could be made")]
     System(#[source] io::Error),
@@ -76,12 +87,14 @@ pub(crate) struct Process {
     ended: CancellationToken,
     /// bubblewrap, which waits for it.
     warden: Option<Child>,
+    /// Whose turn it takes up: given on once both are reaped, however they came to their end.
+    turn: Option<Turn>,
     launcher: Launcher,
 }
 
 /// The thread that starts and reaps. It must outlive what it started: the kernel kills a `--die-with-parent` child
 /// when the *thread* that made it ends, and a runtime's threads come and go. The last to let go of it waits until all
-/// is reaped. A start is never left half-way: whoever is killed while bubblewrap is at work leaves its child behind.
+/// is reaped. A start is never left half-way by the living; what is started lets itself be killed by the dead ([`GUARD`]).
 #[derive(Debug, Clone)]
 struct Launcher(Arc<Orders>);
 
@@ -93,8 +106,25 @@ struct Orders {
 
 #[derive(Debug)]
 enum Order {
-    Start(Box<Command>, io::PipeReader, oneshot::Sender<Result<Started, JailError>>),
-    Reap(Child),
+    Start(Box<Starting>, oneshot::Sender<Result<Started, JailError>>),
+    Reap(Child, Option<Turn>),
+}
+
+#[derive(Debug)]
+struct Starting {
+    command: Command,
+    /// Where bubblewrap tells the program's number.
+    told: io::PipeReader,
+    /// The other end of the guard's.
+    leash: UnixStream,
+}
+
+/// bubblewrap, about to end.
+#[derive(Debug)]
+struct Ending {
+    warden: Child,
+    since: Instant,
+    _turn: Option<Turn>,
 }
 
 #[derive(Debug)]
@@ -110,6 +140,10 @@ impl Jail {
         if let Err(source) = std::fs::metadata(&bubblewrap) {
             return Err(JailError::Missing { path: bubblewrap, source });
         }
+        let left = leftover::clear(GUARD);
+        if left > 0 {
+            tracing::warn!(left, "ended what a zone host that was killed had left");
+        }
         let user = rustix::process::geteuid().is_root().then_some(user);
         Ok(Self { bubblewrap, user, launcher: Launcher::begin().map_err(JailError::System)? })
     }
@@ -118,30 +152,36 @@ impl Jail {
     pub(crate) async fn launch(&self, launch: Launch<'_>) -> Result<Process, JailError> {
         let (told, tells) = io::pipe().map_err(JailError::System)?;
         let (said, says) = io::pipe().map_err(JailError::System)?;
-        let command = self.command(launch, tells.into(), says)?;
+        let (leash, guard) = UnixStream::pair().map_err(JailError::System)?;
+        let command = self.command(launch, tells.into(), guard.into(), says)?;
         let said = pipe::Receiver::from_owned_fd(said.into()).map_err(JailError::System)?;
-        let Started { pid, handle, warden } = self.launcher.start(command, told).await?;
+        let Started { pid, handle, warden } = self.launcher.start(Starting { command, told, leash }).await?;
         let ended = CancellationToken::new();
         tokio::spawn(log(said, ended.clone()));
-        Ok(Process { pid, handle, ended, warden: Some(warden), launcher: self.launcher.clone() })
+        Ok(Process { pid, handle, ended, warden: Some(warden), turn: None, launcher: self.launcher.clone() })
     }
 
-    fn command(&self, launch: Launch<'_>, tells: OwnedFd, says: io::PipeWriter) -> Result<Command, JailError> {
+    fn command(
+        &self,
+        launch: Launch<'_>,
+        tells: OwnedFd,
+        guard: OwnedFd,
+        says: io::PipeWriter,
+    ) -> Result<Command, JailError> {
         let mut command = Command::new(&self.bubblewrap);
         command.env_clear().stdin(Stdio::null()).stdout(Stdio::null()).stderr(says).args(NAMESPACES);
         if launch.kvm {
             command.args(["--dev-bind", "/dev/kvm", "/dev/kvm"]);
         }
         command.args(["--remount-ro", "/", "--info-fd"]).arg(TOLD.to_string()).arg("--");
-        // prlimit inside the jail: setting another user's limits would take a capability that containers lack
-        command.args(LIMITS).arg(launch.program).args(launch.arguments);
+        command.args(["/usr/bin/sh", "-c", GUARD, "guard"]).arg(launch.program).args(launch.arguments);
         if let Some(user) = self.user {
             // root's other groups go with the user; only the one that owns /dev/kvm may be needed
             let group = if launch.kvm { group_of(Path::new("/dev/kvm")) } else { None };
             command.uid(user).gid(group.unwrap_or(user));
         }
         let mapping = |(child_fd, parent_fd)| FdMapping { parent_fd, child_fd };
-        let mappings = launch.descriptors.into_iter().chain([(TOLD, tells)]).map(mapping).collect();
+        let mappings = launch.descriptors.into_iter().chain([(LEASH, guard), (TOLD, tells)]).map(mapping).collect();
         command.fd_mappings(mappings).map_err(|_| JailError::System(io::ErrorKind::InvalidInput.into()))?;
         Ok(command)
     }
@@ -153,18 +193,36 @@ impl Process {
         self.pid.as_raw_nonzero().get()
     }
 
+    /// Has it take up this turn, which the next one gets once nothing of it is left.
+    pub(crate) fn take_up(&mut self, turn: Turn) {
+        self.turn = Some(turn);
+    }
+
     /// Waits until it ended.
     pub(crate) async fn ended(&self) {
         self.ended.cancelled().await;
+    }
+
+    /// Kills it, and waits until nothing of it runs. That takes longer than a moment only where the kernel cannot end
+    /// it; then its turn is not given on, since it still takes up what it takes up.
+    pub(crate) async fn end(self) {
+        self.kill();
+        while timeout(REAP_PATIENCE, self.ended()).await.is_err() {
+            tracing::error!(process = self.id(), "a killed QEMU does not end: is a disk stuck?");
+        }
+    }
+
+    fn kill(&self) {
+        // The program, not its warden: were both killed, nobody would be left to reap the program.
+        let _ = pidfd_send_signal(&self.handle, Signal::KILL);
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // The program, not its warden: were both killed, nobody would be left to reap the program.
-        let _ = pidfd_send_signal(&self.handle, Signal::KILL);
+        self.kill();
         if let Some(warden) = self.warden.take() {
-            self.launcher.reap(warden);
+            self.launcher.order(Order::Reap(warden, self.turn.take()));
         }
     }
 }
@@ -176,14 +234,10 @@ impl Launcher {
         Ok(Self(Arc::new(Orders { orders: Some(orders), thread: Some(thread) })))
     }
 
-    async fn start(&self, command: Command, told: io::PipeReader) -> Result<Started, JailError> {
+    async fn start(&self, starting: Starting) -> Result<Started, JailError> {
         let (answer, answered) = oneshot::channel();
-        self.order(Order::Start(Box::new(command), told, answer));
+        self.order(Order::Start(Box::new(starting), answer));
         answered.await.map_err(|_| JailError::System(io::ErrorKind::BrokenPipe.into()))?
-    }
-
-    fn reap(&self, child: Child) {
-        self.order(Order::Reap(child));
     }
 
     fn order(&self, order: Order) {
@@ -204,7 +258,8 @@ impl Drop for Orders {
 
 /// Carries out orders until nobody can give one, then waits for what still ends.
 fn serve(queue: &mpsc::Receiver<Order>) {
-    let mut ending: Vec<(Child, Instant)> = Vec::new();
+    let mut ending: Vec<Ending> = Vec::new();
+    let end = |warden, turn| Ending { warden, since: Instant::now(), _turn: turn };
     let mut open = true;
     while open || !ending.is_empty() {
         let order = if ending.is_empty() {
@@ -213,47 +268,61 @@ fn serve(queue: &mpsc::Receiver<Order>) {
             queue.recv_timeout(REAP_PAUSE)
         };
         match order {
-            Ok(Order::Start(command, told, answer)) => match start(*command, told) {
+            Ok(Order::Start(starting, answer)) => match start(*starting) {
                 Ok(started) => {
                     if let Err(Ok(unwanted)) = answer.send(Ok(started)) {
                         let _ = pidfd_send_signal(&unwanted.handle, Signal::KILL);
-                        ending.push((unwanted.warden, Instant::now()));
+                        ending.push(end(unwanted.warden, None));
                     }
                 }
                 Err((error, warden)) => {
-                    ending.extend(warden.map(|warden| (warden, Instant::now())));
+                    ending.extend(warden.map(|warden| end(warden, None)));
                     let _ = answer.send(Err(error));
                 }
             },
-            Ok(Order::Reap(child)) => ending.push((child, Instant::now())),
+            Ok(Order::Reap(warden, turn)) => ending.push(end(warden, turn)),
             Err(mpsc::RecvTimeoutError::Timeout) => {}
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 open = false;
                 thread::sleep(REAP_PAUSE);
             }
         }
-        ending.retain_mut(|(child, since)| still_ending(child, *since));
+        ending.retain_mut(still_ending);
     }
 }
 
 /// A warden ends by itself once its program did; one that does not is killed too.
-fn still_ending(child: &mut Child, since: Instant) -> bool {
-    if since.elapsed() > REAP_PATIENCE {
-        let _ = child.kill();
+fn still_ending(ending: &mut Ending) -> bool {
+    if ending.since.elapsed() > REAP_PATIENCE {
+        let _ = ending.warden.kill();
     }
-    matches!(child.try_wait(), Ok(None))
+    matches!(ending.warden.try_wait(), Ok(None))
 }
 
-/// Starts bubblewrap and waits until it tells the program's number; on failure the warden is to be reaped.
-fn start(mut command: Command, told: io::PipeReader) -> Result<Started, (JailError, Option<Child>)> {
+/// Starts bubblewrap, waits until it tells the program's number and lets that go; on failure the warden is to be reaped.
+fn start(starting: Starting) -> Result<Started, (JailError, Option<Child>)> {
+    let Starting { mut command, told, leash } = starting;
     let warden = command.spawn().map_err(|error| (JailError::System(error), None))?;
     // our copies of the program's descriptors close with it; the end of what is told would not come otherwise
     drop(command);
     let Some(pid) = child_pid(told) else { return Err((JailError::NoNamespaces, Some(warden))) };
-    match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(handle) => Ok(Started { pid, handle, warden }),
-        Err(error) => Err((JailError::System(error.into()), Some(warden))),
+    let handle = match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(handle) => handle,
+        Err(error) => return Err((JailError::System(error.into()), Some(warden))),
+    };
+    if let Err(error) = let_go(leash) {
+        tracing::warn!(%error, "what was started in a jail does not answer");
+        let _ = pidfd_send_signal(&handle, Signal::KILL);
+        return Err((JailError::NothingRuns, Some(warden)));
     }
+    Ok(Started { pid, handle, warden })
+}
+
+/// Hears that the guard is there, and tells it to go on.
+fn let_go(mut leash: UnixStream) -> io::Result<()> {
+    leash.set_read_timeout(Some(GUARD_PATIENCE))?;
+    leash.read_exact(&mut [0])?;
+    leash.write_all(b"\n")
 }
 
 /// The program's number, as bubblewrap tells it.
@@ -314,92 +383,24 @@ const NAMESPACES: &[&str] = &[
     "/",
 ];
 
-const LIMITS: &[&str] = &["/usr/bin/prlimit", "--core=0:0", "--nofile=64:64", "--"];
+/// What runs first in a jail. bubblewrap and its child each ask the kernel to die with their parent; a parent that is
+/// killed before they could leaves them to run on. So the program starts only when both have asked, which is when this
+/// says that it is there, and their parent still answers: no answer ever comes from the dead. (A child that bubblewrap
+/// leaves before it came to this is [`leftover`]'s.) Limits are set here too,
+/// since setting another user's takes a capability that containers lack: no core, few descriptors, files of 64 GiB.
+const GUARD: &str =
+    "echo >&8 && read -r _ <&8 && ulimit -c 0 && ulimit -n 64 && ulimit -f 134217728 && exec \"$@\" 8>&-";
 
+/// The guard's end, as in [`GUARD`].
+const LEASH: i32 = 8;
 /// Where bubblewrap tells the program's number; higher than any number a program is handed.
 const TOLD: i32 = 9;
 const MOST_TOLD: u64 = 4096;
 const MOST_SAID: u64 = 4096;
 const REAP_PAUSE: Duration = Duration::from_millis(5);
 const REAP_PATIENCE: Duration = Duration::from_secs(5);
+/// For a jail to be made on a busy machine, from the program's number on.
+const GUARD_PATIENCE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn jail() -> Jail {
-        Jail::new("/usr/bin/bwrap".into(), 64803).expect("these tests need bubblewrap: apt install bubblewrap")
-    }
-
-    async fn shell(jail: &Jail, script: &str) -> (Process, String) {
-        let (mut read, write) = io::pipe().unwrap();
-        let arguments = vec!["-c".to_owned(), script.to_owned()];
-        let descriptors = vec![(3, write.into())];
-        let program = Path::new("/usr/bin/bash");
-        let process = jail.launch(Launch { program, arguments, descriptors, kvm: false }).await.unwrap();
-        let text = tokio::task::spawn_blocking(move || {
-            let mut text = String::new();
-            read.read_to_string(&mut text).map(|_| text)
-        });
-        (process, text.await.unwrap().unwrap())
-    }
-
-    #[tokio::test]
-    async fn the_jailed_see_no_file_process_network_or_name_of_the_host() {
-        let script = "exec >&3; echo $$; id -u; ls /; ls -d /proc/[0-9]*; ls /sys /etc /home 2>/dev/null; env; hostname; \
-                      ulimit -c; ulimit -n; cat /proc/net/dev | tail -n +3; touch /x 2>/dev/null && echo wrote; \
-                      grep -E 'CapEff|CapBnd|NoNewPrivs' /proc/self/status; ls /proc/self/fd; unshare -U true 2>/dev/null && \
-                      echo nested";
-        let (_process, text) = shell(&jail(), script).await;
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(&lines[..6], ["1", "65534", "lib", "lib64", "proc", "usr"], "{text}");
-        assert!(lines.contains(&"CapEff:\t0000000000000000") && lines.contains(&"CapBnd:\t0000000000000000"), "{text}");
-        assert!(lines.contains(&"NoNewPrivs:\t1") && lines.contains(&"zone"), "{text}");
-        assert!(!text.contains("wrote") && !text.contains("nested") && !text.contains("HOME"), "{text}");
-        assert!(!text.contains("eth") && !text.contains("/etc"), "{text}");
-    }
-
-    #[tokio::test]
-    async fn a_dropped_process_is_killed_and_nothing_of_it_is_left() {
-        let jail = jail();
-        let (process, _) = shell(&jail, "exec 3>&-; while :; do read -t 1000 < <(:); done").await;
-        let (program, warden) = (process.id(), process.warden.as_ref().unwrap().id());
-        let exists = |pid: i64| Path::new(&format!("/proc/{pid}")).exists();
-        assert!(exists(program.into()) && exists(warden.into()));
-        drop(process);
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while exists(program.into()) || exists(warden.into()) {
-            assert!(Instant::now() < deadline, "still there: zombie or alive");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-
-    #[tokio::test]
-    async fn a_start_that_is_given_up_leaves_nothing() {
-        let (mut held, holds) = io::pipe().unwrap();
-        let jail = jail();
-        for patience in [0, 1, 2, 5, 10, 20, 40] {
-            let descriptors = vec![(3, holds.try_clone().unwrap().into())];
-            let arguments = vec!["-c".to_owned(), "while :; do read -t 1000 < <(:); done".to_owned()];
-            let program = Path::new("/usr/bin/bash");
-            let launch = jail.launch(Launch { program, arguments, descriptors, kvm: false });
-            let _ = tokio::time::timeout(Duration::from_millis(patience), launch).await;
-        }
-        drop((jail, holds));
-        let nobody = tokio::task::spawn_blocking(move || held.read(&mut [0]));
-        let read = tokio::time::timeout(Duration::from_secs(5), nobody).await.expect("a process still holds the pipe");
-        assert_eq!(read.unwrap().unwrap(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_process_that_ends_is_noticed() {
-        let (process, _) = shell(&jail(), "exit 3").await;
-        tokio::time::timeout(Duration::from_secs(5), process.ended()).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_missing_bubblewrap_is_named() {
-        let error = Jail::new("/nowhere/bwrap".into(), 1).unwrap_err();
-        assert!(error.to_string().contains("install bubblewrap"));
-    }
-}
+mod tests;

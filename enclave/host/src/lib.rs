@@ -25,7 +25,7 @@ pub mod queue;
 mod swap;
 mod template;
 
-pub use clone::{Disks, Facts, ReadyVm, RunningVm};
+pub use clone::{Disks, Facts, ReadyVm, RunningVm, Writable};
 pub use image::{Image, ImageError};
 pub use jail::JailError;
 pub use machine::{DISK_BYTES, QemuError};

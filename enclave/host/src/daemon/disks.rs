@@ -1,4 +1,7 @@
 //! What a zone writes to, and how much of it.
+//!
+//! The bounds themselves stand elsewhere: QEMU refuses its guest what lies beyond, a sandbox has a file-size limit. That
+//! sizes are looked at too is for a guest that has broken out into its QEMU, and for holes that were not filled in order.
 
 use std::{fs::File, io, os::fd::OwnedFd, path::Path, time::Duration};
 

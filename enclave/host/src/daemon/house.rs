@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     lease::{FIRST, receive_first},
-    queue::Turns,
+    queue::{Turn, Turns},
 };
 
 /// What all connections share.
@@ -77,10 +77,10 @@ impl House {
             () = left(&stream) => Err(Nothing::CallerLeft),
         };
         let given = match turn {
-            Ok(turn) => self.make(&stream, asked).await.map(|made| (turn, made)),
+            Ok(turn) => self.make(&stream, asked, turn).await,
             Err(nothing) => Err(nothing),
         };
-        let (turn, (mut zone, watched)) = match given {
+        let (mut zone, watched) = match given {
             Ok(given) => given,
             Err(nothing) => {
                 tracing::warn!(%backend, %organisation, cause = causes(&nothing), "zone-host: a lease came to nothing");
@@ -98,12 +98,12 @@ impl House {
         };
         // The zone is gone before its caller hears of the end, and before the next one's turn.
         zone.end().await;
-        drop((stream, turn));
+        drop(stream);
         let milliseconds = begun.elapsed().as_millis();
         tracing::info!(%launch, %backend, %organisation, milliseconds, "zone-host: a zone ended: {end}");
     }
 
-    async fn make(&self, stream: &UnixStream, asked: LeaseAsked) -> Result<(Zone, Watched), Nothing> {
+    async fn make(&self, stream: &UnixStream, asked: LeaseAsked, turn: Turn) -> Result<(Zone, Watched), Nothing> {
         let mut watched = Watched::default();
         let scratch = match asked.scratch_bytes {
             0 => None,
@@ -111,8 +111,9 @@ impl House {
         };
         watched.add(scratch.as_ref(), asked.scratch_bytes).map_err(Nothing::Scratch)?;
         watched.add(asked.output.as_ref(), asked.output_bytes).map_err(Nothing::Scratch)?;
+        let making = Zone::make(asked, scratch, turn, &self.backends, &self.in_use, &self.clock);
         let made = tokio::select! {
-            made = timeout(MAKE_WITHIN, Zone::make(asked, scratch, &self.backends, &self.in_use, &self.clock)) => made,
+            made = timeout(MAKE_WITHIN, making) => made,
             () = left(stream) => return Err(Nothing::CallerLeft),
         };
         Ok((made.map_err(|_| Nothing::Late)??, watched))

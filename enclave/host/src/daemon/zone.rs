@@ -8,12 +8,13 @@ use tokio::net::UnixStream;
 
 use super::{Backends, Clock, offer::Missing, request::LeaseAsked};
 use crate::{
-    Disks, MachineError, PoolInspection, RunningVm, TakeError,
+    Disks, MachineError, PoolInspection, RunningVm, TakeError, Writable,
     lease::Backend,
     process::{self, Allowance, Files, Sandbox},
+    queue::Turn,
 };
 
-/// A zone that runs, and what is said of it.
+/// A zone that runs, and what is said of it. It takes up a turn, which goes on once nothing of the zone is left.
 #[derive(Debug)]
 pub(super) struct Zone {
     pub(super) launch: Launch,
@@ -32,7 +33,7 @@ pub(super) struct InUse {
 #[derive(Debug)]
 enum Running {
     Vm(Box<RunningVm>),
-    Process(Box<process::Running>),
+    Process(Box<process::Running>, Turn),
 }
 
 /// Why there is no zone.
@@ -80,18 +81,22 @@ impl From<Missing> for MakeError {
 }
 
 impl Zone {
-    /// Makes the zone asked for.
+    /// Makes the zone asked for, in its turn.
     pub(super) async fn make(
         asked: LeaseAsked,
         scratch: Option<OwnedFd>,
+        turn: Turn,
         backends: &Backends,
         in_use: &InUse,
         clock: &Clock,
     ) -> Result<Self, MakeError> {
         let (launch, running, counted) = match asked.backend {
             Backend::Vm => {
-                let disks = Disks { data: asked.data, scratch, output: asked.output };
-                let running = backends.vm.there().await?.take().await?.attach(disks).await?;
+                let writable = |file: Option<OwnedFd>, bytes| file.map(|file| Writable { file, bytes });
+                let (scratch, output) =
+                    (writable(scratch, asked.scratch_bytes), writable(asked.output, asked.output_bytes));
+                let ready = backends.vm.there().await?.take().await?.taking_up(turn);
+                let running = ready.attach(Disks { data: asked.data, scratch, output }).await?;
                 // The clone was seeded a while ago; what it was given its work at is now.
                 let launch = Launch { started: clock(), ..running.facts().launch() };
                 (launch, Running::Vm(Box::new(running)), &in_use.vm)
@@ -99,7 +104,7 @@ impl Zone {
             Backend::Process => {
                 let sandbox = backends.process.there().await?;
                 let (launch, running) = of_process(asked, scratch, &sandbox, clock).await?;
-                (launch, Running::Process(Box::new(running)), &in_use.process)
+                (launch, Running::Process(Box::new(running), turn), &in_use.process)
             }
         };
         Ok(Self { launch, running, _counted: Arc::clone(counted) })
@@ -109,16 +114,18 @@ impl Zone {
     pub(super) fn channel(&mut self) -> &mut UnixStream {
         match &mut self.running {
             Running::Vm(running) => running.channel(),
-            Running::Process(running) => running.channel(),
+            Running::Process(running, _) => running.channel(),
         }
     }
 
     /// Kills it, and waits until nothing of it is left.
     pub(super) async fn end(self) {
         match self.running {
-            // Its end is waited for by the thread that started it.
-            Running::Vm(running) => drop(running),
-            Running::Process(running) => running.end().await,
+            Running::Vm(running) => running.end().await,
+            Running::Process(running, turn) => {
+                running.end().await;
+                drop(turn);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::{io::AsyncReadExt as _, time::timeout};
 
 use super::*;
-use crate::{DISK_BYTES, Disks};
+use crate::{DISK_BYTES, Disks, Writable};
 
 fn image() -> Image {
     let folder = std::env::var_os("OCTROI_ZONE_IMAGE").map(PathBuf::from);
@@ -83,13 +83,46 @@ async fn no_two_of_a_hundred_clones_share_a_key_and_none_leaves_anything() {
 async fn a_clone_takes_its_disks_runs_and_is_gone_when_dropped() {
     let pool = pool(1).await;
     let vm = take(&pool).await;
-    let disks = Disks { data: Some(disk().1.into()), scratch: Some(disk().0.into()), output: Some(disk().0.into()) };
-    let mut running = vm.limited_to(1 << 20).attach(disks).await.unwrap();
+    let writable = || Some(Writable { file: disk().0.into(), bytes: 1 << 20 });
+    let disks = Disks { data: Some(disk().1.into()), scratch: writable(), output: writable() };
+    let mut running = vm.attach(disks).await.unwrap();
     let process = running.process_id();
     let spoke = timeout(Duration::from_millis(500), running.channel().read_u8()).await;
     assert!(spoke.is_err(), "a guest without work must neither speak nor end");
-    drop(running);
+    running.end().await;
+    let maps = std::fs::read(format!("/proc/{process}/maps"));
+    assert!(!maps.is_ok_and(|maps| !maps.is_empty()), "it runs on");
     until("the machine is reaped", || !exists(process)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_guest_writes_beyond_its_bound_reaches_no_file() {
+    let pool = pool(0).await;
+    let (scratch, output) = (disk().0, disk().0);
+    let kept = [&scratch, &output].map(|file| file.try_clone().unwrap());
+    let bounds = [1 << 20, (2 << 20) - 100];
+    let [scratch, output] =
+        [(scratch, bounds[0]), (output, bounds[1])].map(|(file, bytes)| Some(Writable { file: file.into(), bytes }));
+    let mut running = take(&pool).await.attach(Disks { data: None, scratch, output }).await.unwrap();
+    // As the guest's device would: a write before the bound, across it, behind it, and at the disk's end.
+    for disk in ["scratch", "output"] {
+        for at in [0, (1 << 20) - 4096, (1 << 20) - 2048, 1 << 20, (2 << 20) - 2048, 2 << 20, 60 << 30] {
+            let line = format!("qemu-io -d /machine/peripheral/{disk}/virtio-backend \"write -P 7 {at} 4096\"");
+            running.command("human-monitor-command", serde_json::json!({ "command-line": line })).await.unwrap();
+        }
+    }
+    running.end().await;
+    for (file, bytes) in kept.into_iter().zip(bounds) {
+        let bound = bytes.next_multiple_of(4096);
+        let mut piece = [0; 4096];
+        file.read_exact_at(&mut piece, (1 << 20) - 4096).unwrap();
+        assert_eq!(piece[0], 7, "what is within its bound is written");
+        for at in [bound, 60 << 30] {
+            file.read_exact_at(&mut piece, at).unwrap();
+            assert_eq!(piece, [0; 4096], "{at} was written");
+        }
+        assert!(std::os::unix::fs::MetadataExt::blocks(&file.metadata().unwrap()) * 512 <= bound + 65_536);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
