@@ -28,6 +28,7 @@ mod pad;
 mod receipt;
 mod release;
 mod run;
+mod share;
 mod subject;
 #[cfg(test)]
 mod tests;
@@ -39,7 +40,7 @@ use std::{sync::Arc, time::Duration};
 use octroi_attest::{Rules, WorkId};
 use octroi_host::lease::{self, Backend, Descriptors, Lease, LeaseError, Leased};
 use octroi_proto::{
-    Instant,
+    Instant, OrganisationId,
     wire::{v1, zone as wire},
 };
 use tokio::{sync::Semaphore, time};
@@ -47,6 +48,7 @@ use tokio::{sync::Semaphore, time};
 use admit::{Admitted, Admitting};
 use receipt::Ground;
 use run::{Planned, Planning};
+use share::Shares;
 use subject::Subject;
 use verdict::{Cause, Verdict};
 
@@ -85,6 +87,8 @@ pub struct Limits {
     pub least_subjects: u32,
     /// Questions in this station at once, those that wait for a zone or a tick among them.
     pub questions: usize,
+    /// Of one organisation, without those that wait for a tick alone.
+    pub per_organisation: usize,
 }
 
 /// Why a question is not answered, at once and plainly: nothing of it depends on data.
@@ -161,6 +165,7 @@ struct Inner<R, K> {
     limits: Limits,
     ticks: Ticks,
     seats: Semaphore,
+    shares: Shares,
     /// SHA-256 of the configuration and the policies in force.
     configuration: [u8; 32],
 }
@@ -170,8 +175,8 @@ impl<R: Register, K: Keys> Zone<R, K> {
     pub fn new(borders: Borders<R, K>, limits: Limits, configuration: [u8; 32], clock: SharedClock) -> Self {
         let Borders { register, host, keys, packs } = borders;
         let ticks = Ticks::every(limits.release_tick);
-        let seats = Semaphore::new(limits.questions);
-        Self(Arc::new(Inner { register, host, keys, packs, clock, limits, ticks, seats, configuration }))
+        let (seats, shares) = (Semaphore::new(limits.questions), Shares::new(limits.per_organisation));
+        Self(Arc::new(Inner { register, host, keys, packs, clock, limits, ticks, seats, shares, configuration }))
     }
 
     /// The longest that an answer may take to leave: the zone's wall time and a tick, with time for what surrounds them.
@@ -189,8 +194,11 @@ impl<R: Register, K: Keys> Zone<R, K> {
         let admitting = Admitting::new(&this.register, permits, ask)?;
         let rules = admitting.subject().rules(this.limits.least_subjects);
         let rules = rules.map_err(|error| Unavailable(error.into()))?;
-        let disk = this.packs.pack(admitting.subject()).await.inspect_err(|error| admitting.damaged(error))?;
-        let lease = this.lease(&admitting)?;
+        let organisation = admitting.organisation()?;
+        let share = this.shares.take(organisation.clone()).ok_or(AskError::Busy)?;
+        let disk = this.packs.pack(&organisation, admitting.subject()).await;
+        let disk = disk.inspect_err(|error| admitting.damaged(error))?;
+        let lease = this.lease(organisation, admitting.backend());
         let descriptors = Descriptors { data: disk, output: None };
         let leased = time::timeout(QUEUED, this.host.lease(&lease, descriptors)).await.map_err(|_| AskError::Busy)?;
         let Leased { launch, frames } = leased.map_err(|error| no_lease(error, lease.backend))?;
@@ -204,6 +212,7 @@ impl<R: Register, K: Keys> Zone<R, K> {
                 return Err(AskError::Rejected(rejection));
             }
         };
+        drop(share);
         this.ticks.next().await;
         let ground = Ground { least_subjects: this.limits.least_subjects, configuration: this.configuration };
         release::release(admitted, verdict, ground).await
@@ -241,15 +250,15 @@ impl<R: Register, K: Keys> Zone<R, K> {
     }
 }
 
-impl<R: Register, K> Inner<R, K> {
-    fn lease(&self, admitting: &Admitting<R>) -> Result<Lease, Unavailable> {
-        Ok(Lease {
-            organisation: admitting.organisation()?,
-            backend: admitting.backend(),
+impl<R, K> Inner<R, K> {
+    fn lease(&self, organisation: OrganisationId, backend: Backend) -> Lease {
+        Lease {
+            organisation,
+            backend,
             scratch_bytes: self.limits.scratch_bytes,
             output_bytes: 0,
             wall: self.limits.wall + HOST_GRACE,
-        })
+        }
     }
 }
 

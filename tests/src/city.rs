@@ -15,13 +15,15 @@ use nix::{
 };
 use tempfile::TempDir;
 
-use crate::{Answer, Said, octroi_binary, wait_until};
+use crate::{Answer, Said, SmallDisk, octroi_binary, wait_until};
 
 /// Lines of `octroi.toml` to change before the gateway starts: `("limits", "body_bytes", "2048")`.
 pub type Settings<'a> = &'a [(&'a str, &'a str, &'a str)];
 
 /// A data folder with its gateway.
 pub struct City {
+    /// Goes before the folder that it lies in.
+    disk: Option<SmallDisk>,
     folder: TempDir,
     ports: [u16; 3],
     serving: Option<Serving>,
@@ -64,6 +66,7 @@ impl Drop for City {
             serving.signal(Signal::SIGKILL);
             serving.wait();
         }
+        drop(self.disk.take());
     }
 }
 
@@ -77,11 +80,17 @@ impl City {
 
     /// A data folder with these settings, its gateway not running.
     pub fn init(settings: Settings<'_>) -> Self {
+        Self::init_on(None, settings)
+    }
+
+    /// The same on a disk of its own, of so many bytes.
+    pub(crate) fn init_on(bytes: Option<u64>, settings: Settings<'_>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // The gateway drops root: its users must be able to walk in.
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).expect("our own folder");
+        let disk = bytes.map(|bytes| SmallDisk::over(folder.path(), bytes));
         let ports = free_ports();
-        let city = Self { folder, ports, serving: None };
+        let city = Self { disk, folder, ports, serving: None };
         let base = city.public("");
         let made = city.plain(&["init", city.data().to_str().expect("a path"), "--base", base.trim_end_matches('/')]);
         made.expect();
@@ -181,6 +190,11 @@ impl City {
             .arg(self.config())
             .output();
         output.expect("the binary runs").into()
+    }
+
+    /// The running gateway's process id.
+    pub fn serve_pid(&self) -> u32 {
+        self.serving.as_ref().expect("the gateway was started").pid()
     }
 
     /// The running gateway.

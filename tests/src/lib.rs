@@ -3,11 +3,13 @@
 
 mod city;
 mod client;
+mod disk;
 mod python;
 mod zone;
 
 pub use city::{City, Serving, Settings, description};
 pub use client::{Answer, Said};
+pub use disk::SmallDisk;
 pub use python::python;
 pub use zone::{Declared, hostile_image, lake, rows, zone_image};
 

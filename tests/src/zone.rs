@@ -41,7 +41,16 @@ pub struct Declared<'a> {
 impl City {
     /// A city with a zone host, its image approved, release ticks of 100 ms; Claire, Marc and the researcher Lena.
     pub fn asking(settings: Settings<'_>) -> Self {
-        let mut city = Self::init(&[]);
+        Self::init(&[]).asked(settings)
+    }
+
+    /// The same, with all its files on a disk of so many bytes.
+    pub fn asking_on(bytes: u64, settings: Settings<'_>) -> Self {
+        Self::init_on(Some(bytes), &[]).asked(settings)
+    }
+
+    fn asked(self, settings: Settings<'_>) -> Self {
+        let mut city = self;
         let image = format!("{:?}", zone_image());
         city.set(&[
             ("zone", "start", "true"),

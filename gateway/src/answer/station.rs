@@ -155,7 +155,7 @@ impl From<AskError> for Refusal {
             AskError::NoTables { .. } => Self::Precondition(error.to_string()),
             AskError::Isolation { .. } | AskError::NoBackend(_) => Self::field("backend", error),
             AskError::Rejected(rejection) => Self::Question(rejection),
-            AskError::Busy => Self::Busy,
+            AskError::Busy | AskError::Pack(PackError::Busy(_)) => Self::Busy,
             AskError::NoZone(_) => {
                 tracing::error!(cause = %Chain(&error), "no zone for a question");
                 Self::NoZone

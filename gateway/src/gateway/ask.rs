@@ -72,6 +72,7 @@ impl From<&settings::Zone> for zone::Limits {
             result_bytes: settings.result_bytes.get(),
             least_subjects: settings.least_subjects.as_u32(),
             questions: settings.questions.as_usize(),
+            per_organisation: settings.at_once.as_usize() + settings.queue_per_organisation.as_usize(),
         }
     }
 }

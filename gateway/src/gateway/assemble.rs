@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::middleware;
-use octroi_host::lease;
+use octroi_host::{lease, queue::Bounds};
 use ring::digest;
 
 use super::{GatedRegister, Gateway, Stations};
@@ -16,9 +16,9 @@ use crate::{
     object::{Backend, Limits, Objects},
     registry::Registry,
     serve::{AssembleError, Foundation, House},
-    settings::{AuthorityName, Settings},
+    settings::{self, AuthorityName, Settings},
     zone::{
-        Borders, Packs, Zone,
+        self, Borders, NoFolder, Packs, Zone,
         load::{self, Loads},
     },
 };
@@ -36,11 +36,15 @@ pub async fn assemble(foundation: Foundation) -> Result<House, AssembleError> {
     let keys = keys::Client::new(&settings.keys.socket);
     let backend = Backend::open(&settings.objects.store)?;
     let register = GatedRegister::new(registry.clone(), gate.clone());
-    let packs = Packs::new(backend.clone(), &settings.zone.packs, settings.zone.packs_bytes.get())?;
+    let packs = packs(&settings.zone, backend.clone())?;
     let host = lease::Client::new(&settings.zone.socket);
     let doors =
         load::Borders { register: register.clone(), host: host.clone(), keys: keys.clone(), backend: backend.clone() };
     let loads = Loads::new(doors, settings.zone.loads.clone(), (&settings.zone).into(), Arc::clone(&clock))?;
+    tokio::spawn({
+        let loads = loads.clone();
+        async move { loads.sweep().await }
+    });
     let borders = Borders { register: register.clone(), host, keys: keys.clone(), packs };
     let zone = Zone::new(borders, (&settings.zone).into(), configuration, Arc::clone(&clock));
     let objects =
@@ -63,6 +67,13 @@ pub async fn assemble(foundation: Foundation) -> Result<House, AssembleError> {
         api: https::api(&gateway, small, services).layer(guard),
         close: Box::pin(async move { registry.shutdown().await }),
     })
+}
+
+/// As many may wait to have their tables packed as are in the station: it is the stations' own bounds that count.
+fn packs(settings: &settings::Zone, backend: Backend) -> Result<Packs, NoFolder> {
+    let limits = zone::Limits::from(settings);
+    let waiting = Bounds { total: limits.questions, per_organisation: limits.per_organisation };
+    Packs::new(backend, &settings.packs, settings.packs_bytes.get(), waiting)
 }
 
 /// Where the api listener is reached: under the first of its names.

@@ -77,6 +77,11 @@ impl load::Register for GatedRegister {
         self.registry.schema(dataset).map_err(|error| Unavailable(error.into()))
     }
 
+    fn names(&self, dataset: &DatasetId, file: FileId) -> Result<bool, Unavailable> {
+        let tables = self.registry.tables(dataset).map_err(|error| Unavailable(error.into()))?;
+        Ok(tables.iter().flat_map(|table| &table.files).any(|stored| stored.id == file))
+    }
+
     fn renew(&self, permit: &mut Permit<LoadTable>) -> Result<(), Ended> {
         // What cannot be written down cannot be revoked either: without evidence nothing flows.
         if self.registry.failed() {

@@ -4,7 +4,7 @@
 use std::{
     fmt,
     io::{self, Read as _},
-    os::unix::process::CommandExt as _,
+    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child as Process, ChildStdin, Command, ExitStatus, Stdio},
     time::Duration,
@@ -108,7 +108,11 @@ impl Child {
     /// one is given: user, group, and no other group. It is to listen on `socket`.
     pub(super) fn start(role: Role, file: &Path, socket: &Path, account: Option<Account>) -> Result<Self, ChildError> {
         let program = std::env::current_exe().map_err(|cause| ChildError::Start { role, cause })?;
-        let mut command = Command::new(program);
+        let group = if role == Role::ZoneHost { needed_for(Path::new("/dev/kvm")) } else { None };
+        let (mut command, account) = match (account, group) {
+            (Some(account), Some(group)) => (as_member(&program, account, group), None),
+            (account, _) => (Command::new(program), account),
+        };
         command.args([role.command(), "--attached", "--config"]).arg(file);
         Self::spawn(role, command, socket, account)
     }
@@ -136,6 +140,21 @@ impl Child {
         thread.map_err(|cause| ChildError::Start { role, cause })?;
         Ok(Watched { role, socket, alive, ended: Some(ended) })
     }
+}
+
+/// The group that opens a device to those who are neither its owner nor everybody.
+fn needed_for(device: &Path) -> Option<u32> {
+    let found = std::fs::metadata(device).ok()?;
+    let mode = found.mode();
+    (mode & 0o006 != 0o006 && mode & 0o060 == 0o060 && found.gid() != 0).then(|| found.gid())
+}
+
+/// A program that becomes `account` with one more group. The standard library knows of no more groups; util-linux does.
+fn as_member(program: &Path, account: Account, group: u32) -> Command {
+    let mut command = Command::new("/usr/bin/setpriv");
+    command.arg(format!("--reuid={}", account.user)).arg(format!("--regid={}", account.group));
+    command.arg(format!("--groups={group}")).arg("--").arg(program);
+    command
 }
 
 impl Children {
@@ -276,5 +295,27 @@ mod tests {
         let account = crate::settings::UserSetting::Id(64_802).resolve().unwrap();
         let mut keys = Child::spawn(Role::Keys, command, Path::new("/nowhere"), Some(account)).unwrap();
         assert!(keys.process.wait().unwrap().success());
+    }
+
+    #[test]
+    fn as_root_the_zone_host_gets_the_group_of_a_device_and_no_other() {
+        if !nix::unistd::Uid::effective().is_root() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let device = folder.path().join("device");
+        std::fs::write(&device, "").unwrap();
+        let allow = |mode, group| {
+            std::os::unix::fs::chown(&device, Some(0), Some(group)).unwrap();
+            std::fs::set_permissions(&device, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+            needed_for(&device)
+        };
+        assert_eq!([allow(0o666, 64_900), allow(0o600, 64_900), allow(0o660, 0)], [None; 3]);
+        let group = allow(0o660, 64_900).unwrap();
+        let account = crate::settings::UserSetting::Id(64_803).resolve().unwrap();
+        let mut command = as_member(Path::new("/bin/sh"), account, group);
+        command.args(["-c", "test \"$(id -u) $(id -g) $(id -G)\" = '64803 64803 64803 64900'"]);
+        let mut host = Child::spawn(Role::ZoneHost, command, Path::new("/nowhere"), None).unwrap();
+        assert!(host.process.wait().unwrap().success());
     }
 }

@@ -24,7 +24,14 @@ mod spool;
 #[cfg(test)]
 mod tests;
 
-use std::{error::Error, fs::File, io, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    fs::File,
+    io,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures::Stream;
@@ -52,7 +59,7 @@ pub use durable::DurableTableFile;
 pub use report::Report;
 
 use run::{Awaited, Read, Reading, Told};
-use shred::{Draft, shred};
+use shred::{Draft, Mark, Marks, Pending};
 use spool::{DISK_START, Spool};
 
 /// What a caller says of rows before they come.
@@ -164,6 +171,9 @@ impl<R, K> Clone for Loads<R, K> {
 struct Inner<R, K> {
     borders: Borders<R, K>,
     folder: PathBuf,
+    marks: Marks,
+    /// What an earlier process left marked, until it is swept.
+    left: Mutex<Vec<Mark>>,
     clock: SharedClock,
     limits: Limits,
     seats: Semaphore,
@@ -199,8 +209,16 @@ impl<R: Register, K: Keys> Loads<R, K> {
     /// When the folder cannot be made.
     pub fn new(borders: Borders<R, K>, folder: PathBuf, limits: Limits, clock: SharedClock) -> io::Result<Self> {
         spool::ensure(&folder)?;
-        let seats = Semaphore::new(limits.at_once);
-        Ok(Self(Arc::new(Inner { borders, folder, clock, limits, seats })))
+        let (marks, left) = Marks::open(folder.join("marks"))?;
+        let (left, seats) = (Mutex::new(left), Semaphore::new(limits.at_once));
+        Ok(Self(Arc::new(Inner { borders, folder, marks, left, clock, limits, seats })))
+    }
+
+    /// Undoes what loads of an earlier process left, which was killed while they were under way.
+    pub async fn sweep(&self) {
+        let Borders { register, keys, backend, .. } = &self.0.borders;
+        let left = std::mem::take(&mut *self.0.left.lock().unwrap_or_else(PoisonError::into_inner));
+        shred::sweep(left, register, keys, backend).await;
     }
 
     /// The longest that an answer may take once all rows have come.
@@ -231,13 +249,16 @@ impl<R: Register, K: Keys> Loads<R, K> {
             output: Some(output.try_clone().map_err(LoadError::Spool)?.into()),
         };
         let leased = this.lease(&permit, &work, descriptors).await?;
-        let draft = Draft::new(this.borders.keys.clone(), this.borders.backend.clone(), &work.dataset, work.file);
+        let Borders { keys, backend, .. } = this.borders.clone();
+        let draft = Draft::begin(&this.marks, keys, backend, &work.dataset, work.file).await?;
         let outcome = match time::timeout(this.limits.wall, this.run(leased, &work, &mut permit)).await {
             Ok(told) => this.settle(told, &work, output).await,
             Err(_) => Err(LoadError::Timeout { wall: this.limits.wall }),
         };
         match outcome {
-            Ok((file, report)) => this.commit(permit, work, file, draft).await.map(|table| report.told(table.version)),
+            Ok((file, report)) => {
+                this.commit(permit, work, file, draft.pending()).await.map(|table| report.told(table.version))
+            }
             Err(error) => {
                 draft.discard().await;
                 Err(error)
@@ -363,16 +384,17 @@ impl<R: Register, K: Keys> Inner<R, K> {
         permit: Permit<LoadTable>,
         work: Work,
         file: DurableTableFile,
-        mut draft: Draft<K>,
+        draft: Pending<K>,
     ) -> Result<octroi_proto::TableVersion, LoadError> {
         let Borders { register, keys, backend, .. } = self.borders.clone();
+        let marks = self.marks.clone();
         let committing = tokio::spawn(async move {
-            draft.keep();
             let change = CommitTable { schema: work.table, file, replace: work.head.replace };
             match register.commit(permit, change).await {
                 Ok(CommittedTable { table, replaced }) => {
+                    draft.named();
                     for file in replaced {
-                        shred(&keys, &backend, &work.dataset, file.id).await;
+                        shred::replaced(&marks, &keys, &backend, &work.dataset, file.id).await;
                     }
                     Ok(table)
                 }

@@ -1,13 +1,14 @@
 //! Packs: the table files of a question as one read-only disk, ciphertext as it lies in the object store.
 //!
 //! ```text
-//! set of files -> name -> a pack that is there | a copying that all who want it share -> descriptor
+//! set of files -> name -> a pack that is there | a copying that all who want it share | a turn to copy -> descriptor
 //! ```
 //!
 //! A pack is made once per set of files and kept while it is used, within a bound of bytes; the one least recently used
 //! goes first. Its file has no name once it is made, so that a crash leaves nothing behind; whoever has a descriptor
-//! keeps what it reads. Every file is held against its pinned SHA-256 while it is copied. Trusts the folder's file
-//! system between the copying and the reading: the zone checks pins and tags again.
+//! keeps what it reads. Every file is held against its pinned SHA-256 while it is copied. Organisations take turns at
+//! copying, as they do at zones, so that whoever asks of many large tables waits in a line of its own. Trusts the
+//! folder's file system between the copying and the reading: the zone checks pins and tags again.
 
 use std::{
     collections::HashMap,
@@ -22,9 +23,10 @@ use std::{
 };
 
 use futures::TryStreamExt as _;
-use octroi_proto::{DatasetId, FileId};
+use octroi_host::queue::{Bounds, QueueFull, Turn, Turns};
+use octroi_proto::{DatasetId, FileId, OrganisationId};
 use ring::digest;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::watch;
 
 use super::subject::{DISK, Placed, Subject, TooLarge};
 use crate::{
@@ -42,7 +44,7 @@ struct Inner {
     folder: PathBuf,
     most_bytes: u64,
     made: AtomicU64,
-    copying: Semaphore,
+    turns: Turns,
     shelf: Mutex<Shelf>,
 }
 
@@ -87,6 +89,9 @@ pub enum PackError {
     /// The store failed.
     #[error(transparent)]
     Store(StoreError),
+    /// As many wait for a turn to copy as may.
+    #[error(transparent)]
+    Busy(#[from] QueueFull),
     /// The packs' folder failed.
     #[error("a pack could not be written to `zone.packs`: is the disk full?")]
     Folder(#[from] io::Error),
@@ -94,33 +99,59 @@ pub enum PackError {
 
 type Name = [u8; 32];
 
-/// Packs and copyings by name, each with when it was last wanted.
+/// Packs and copyings by name.
 #[derive(Debug, Default)]
 struct Shelf {
-    packs: HashMap<Name, Slot>,
+    packs: HashMap<Name, Pack>,
+    /// Each ends for those who wait when its sender goes.
+    copyings: HashMap<Name, watch::Receiver<()>>,
     now: u64,
 }
 
 #[derive(Debug)]
-struct Slot {
-    pack: Arc<OnceCell<File>>,
+struct Pack {
+    file: File,
     bytes: u64,
+    /// When it was last wanted.
     wanted: u64,
 }
 
+/// What there is of a pack.
+enum Found {
+    There(io::Result<File>),
+    /// It is being copied until this ends.
+    Copied(watch::Receiver<()>),
+    Absent,
+}
+
+/// A copying under way. However it ends, it is not under way then.
+struct Copying {
+    packs: Packs,
+    name: Name,
+    bytes: u64,
+    _turn: Turn,
+    _ends: watch::Sender<()>,
+}
+
 impl Packs {
-    /// Packs of this store's files, in this folder, of at most so many bytes together.
+    /// Packs of this store's files, in this folder, of at most so many bytes together; so many questions may wait for a
+    /// turn to copy.
     ///
     /// # Errors
     /// [`NoFolder`].
-    pub fn new(backend: Backend, folder: &Path, most_bytes: u64) -> Result<Self, NoFolder> {
+    pub fn new(backend: Backend, folder: &Path, most_bytes: u64, waiting: Bounds) -> Result<Self, NoFolder> {
         ensure_folder(folder).map_err(|cause| NoFolder { folder: folder.to_owned(), cause })?;
-        let (made, copying, shelf) = (AtomicU64::default(), Semaphore::new(AT_ONCE), Mutex::default());
-        Ok(Self(Arc::new(Inner { backend, folder: folder.to_owned(), most_bytes, made, copying, shelf })))
+        let (made, turns, shelf) = (AtomicU64::default(), Turns::new(AT_ONCE, waiting), Mutex::default());
+        Ok(Self(Arc::new(Inner { backend, folder: folder.to_owned(), most_bytes, made, turns, shelf })))
     }
 
-    /// A disk with the subject's files; none for a subject without files.
-    pub(super) async fn pack(&self, subject: &Subject) -> Result<Option<OwnedFd>, PackError> {
+    /// A disk with the subject's files, for somebody of this organisation; none for a subject without files. Giving up
+    /// leaves the line.
+    pub(super) async fn pack(
+        &self,
+        organisation: &OrganisationId,
+        subject: &Subject,
+    ) -> Result<Option<OwnedFd>, PackError> {
         let bytes = subject.files().map(|(_, placed)| placed.file.length).sum();
         if bytes == 0 {
             return Ok(None);
@@ -129,20 +160,48 @@ impl Packs {
             return Err(PackError::Bound { bytes, most: self.0.most_bytes });
         }
         let name = name(subject);
-        let cell = self.0.shelf().want(name, bytes, self.0.most_bytes);
-        if let Some(pack) = cell.get() {
-            return Ok(Some(pack.try_clone()?.into()));
-        }
-        let (packs, subject) = (self.clone(), subject.clone());
-        // In a task of its own: a copying that was begun is worth ending, whoever goes away meanwhile.
-        let made = tokio::spawn(async move {
-            let made = cell.get_or_try_init(|| packs.0.make(&subject)).await.map(File::try_clone);
-            if made.is_err() {
-                packs.0.shelf().forget(&name, &cell);
+        loop {
+            let found = self.0.shelf().find(name);
+            match found {
+                Found::There(file) => return Ok(Some(file?.into())),
+                Found::Copied(mut ends) => {
+                    // Nothing is ever sent: what comes is the end.
+                    let _ended = ends.changed().await;
+                }
+                Found::Absent => {
+                    let turn = self.0.turns.take(organisation).await?;
+                    // Another may have begun meanwhile: then that one's is waited for, and the turn goes on.
+                    if let Some(copying) = self.begin(name, bytes, turn) {
+                        let subject = subject.clone();
+                        // In a task of its own: a copying that was begun is worth ending, whoever goes away meanwhile.
+                        let made = tokio::spawn(copying.run(subject)).await;
+                        return Ok(Some(made.map_err(io::Error::other)??.into()));
+                    }
+                }
             }
-            made
-        });
-        Ok(Some(made.await.map_err(io::Error::other)???.into()))
+        }
+    }
+
+    fn begin(&self, name: Name, bytes: u64, turn: Turn) -> Option<Copying> {
+        let (sender, ends) = watch::channel(());
+        let begun = self.0.shelf().begin(name, bytes, self.0.most_bytes, ends);
+        begun.then(|| Copying { packs: self.clone(), name, bytes, _turn: turn, _ends: sender })
+    }
+}
+
+impl Copying {
+    async fn run(self, subject: Subject) -> Result<File, PackError> {
+        let inner = &self.packs.0;
+        let file = inner.make(&subject).await?;
+        let given = file.try_clone()?;
+        inner.shelf().keep(self.name, file, self.bytes, inner.most_bytes);
+        Ok(given)
+    }
+}
+
+impl Drop for Copying {
+    fn drop(&mut self) {
+        self.packs.0.shelf().copyings.remove(&self.name);
     }
 }
 
@@ -152,7 +211,6 @@ impl Inner {
     }
 
     async fn make(&self, subject: &Subject) -> Result<File, PackError> {
-        let _turn = self.copying.acquire().await.map_err(io::Error::other)?;
         let path = self.folder.join(format!("{}.new", self.made.fetch_add(1, Ordering::Relaxed)));
         let open = || -> io::Result<(File, File)> {
             // What a process that was killed here left behind.
@@ -202,30 +260,45 @@ impl Inner {
 }
 
 impl Shelf {
-    /// The pack of this name, perhaps yet to be made; others go to make room for it.
-    fn want(&mut self, name: Name, bytes: u64, most: u64) -> Arc<OnceCell<File>> {
+    fn find(&mut self, name: Name) -> Found {
         self.now += 1;
-        let now = self.now;
-        let slot = self.packs.entry(name).or_insert_with(|| Slot { pack: Arc::default(), bytes, wanted: now });
-        slot.wanted = now;
-        let pack = Arc::clone(&slot.pack);
-        while self.packs.len() > MOST || self.bytes() > most {
-            let oldest = self.packs.iter().filter(|(other, _)| **other != name).min_by_key(|(_, slot)| slot.wanted);
-            let Some(oldest) = oldest.map(|(name, _)| *name) else { break };
-            self.packs.remove(&oldest);
+        match (self.packs.get_mut(&name), self.copyings.get(&name)) {
+            (Some(pack), _) => {
+                pack.wanted = self.now;
+                Found::There(pack.file.try_clone())
+            }
+            (None, Some(ends)) => Found::Copied(ends.clone()),
+            (None, None) => Found::Absent,
         }
-        pack
     }
 
-    /// Lets go of a copying that failed, unless another is in its place already.
-    fn forget(&mut self, name: &Name, pack: &Arc<OnceCell<File>>) {
-        if self.packs.get(name).is_some_and(|slot| Arc::ptr_eq(&slot.pack, pack) && !slot.pack.initialized()) {
-            self.packs.remove(name);
+    /// Whether this copying may begin; others go then to make room for it.
+    fn begin(&mut self, name: Name, bytes: u64, most: u64, ends: watch::Receiver<()>) -> bool {
+        if self.packs.contains_key(&name) || self.copyings.contains_key(&name) {
+            return false;
+        }
+        self.copyings.insert(name, ends);
+        self.make_room(bytes, most);
+        true
+    }
+
+    fn keep(&mut self, name: Name, file: File, bytes: u64, most: u64) {
+        self.make_room(bytes, most);
+        self.now += 1;
+        self.packs.insert(name, Pack { file, bytes, wanted: self.now });
+    }
+
+    /// Lets go of the least recently used, until there is room for one more of so many bytes.
+    fn make_room(&mut self, bytes: u64, most: u64) {
+        while self.packs.len() >= MOST || self.bytes().saturating_add(bytes) > most {
+            let oldest = self.packs.iter().min_by_key(|(_, pack)| pack.wanted).map(|(name, _)| *name);
+            let Some(oldest) = oldest else { break };
+            self.packs.remove(&oldest);
         }
     }
 
     fn bytes(&self) -> u64 {
-        self.packs.values().fold(0, |sum, slot| sum.saturating_add(slot.bytes))
+        self.packs.values().fold(0, |sum, pack| sum.saturating_add(pack.bytes))
     }
 }
 
@@ -263,7 +336,12 @@ mod tests {
     }
 
     fn packs(folder: &Path, most: u64) -> Packs {
-        Packs::new(world::backend(folder), &folder.join("packs"), most).unwrap()
+        let waiting = Bounds { total: 40, per_organisation: 20 };
+        Packs::new(world::backend(folder), &folder.join("packs"), most, waiting).unwrap()
+    }
+
+    fn somebody() -> OrganisationId {
+        "universite".parse().unwrap()
     }
 
     fn read(descriptor: Option<OwnedFd>, at: u64, length: usize) -> Vec<u8> {
@@ -278,7 +356,7 @@ mod tests {
         let large = vec![7; 300_000];
         let subject = store(folder.path(), &[b"one", &large, b"three"]);
         let packs = packs(folder.path(), 1 << 20);
-        let disk = File::from(packs.pack(&subject).await.unwrap().unwrap());
+        let disk = File::from(packs.pack(&somebody(), &subject).await.unwrap().unwrap());
         assert_eq!(disk.metadata().unwrap().len(), DISK);
         for ((_, placed), bytes) in subject.files().zip([&b"one"[..], &large, b"three"]) {
             let mut found = vec![0; bytes.len()];
@@ -287,7 +365,7 @@ mod tests {
         }
         assert!(disk.write_all_at(b"x", 0).is_err());
         assert_eq!(fs::read_dir(folder.path().join("packs")).unwrap().count(), 0, "no name is left");
-        assert!(packs.pack(&world::subject(&[])).await.unwrap().is_none());
+        assert!(packs.pack(&somebody(), &world::subject(&[])).await.unwrap().is_none());
     }
 
     #[tokio::test]
@@ -295,7 +373,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let subject = store(folder.path(), &[&[1; 100_000]]);
         let packs = packs(folder.path(), 1 << 20);
-        let wanted = futures::future::join_all((0..16).map(|_| packs.pack(&subject))).await;
+        let somebody = somebody();
+        let wanted = futures::future::join_all((0..16).map(|_| packs.pack(&somebody, &subject))).await;
         for disk in wanted {
             assert_eq!(read(disk.unwrap(), 4_096, 4), [1; 4]);
         }
@@ -311,12 +390,12 @@ mod tests {
         let path = folder.path().join(placed.file.id.path(&table.dataset));
         for bad in [&b"as it was loadeD"[..], b"as it was loade", b"as it was loaded!"] {
             fs::write(&path, bad).unwrap();
-            assert!(matches!(packs.pack(&subject).await, Err(PackError::Damaged { .. })));
+            assert!(matches!(packs.pack(&somebody(), &subject).await, Err(PackError::Damaged { .. })));
         }
         fs::remove_file(&path).unwrap();
-        assert!(matches!(packs.pack(&subject).await, Err(PackError::Missing { .. })));
+        assert!(matches!(packs.pack(&somebody(), &subject).await, Err(PackError::Missing { .. })));
         fs::write(&path, b"as it was loaded").unwrap();
-        assert_eq!(read(packs.pack(&subject).await.unwrap(), 4_096, 2), b"as");
+        assert_eq!(read(packs.pack(&somebody(), &subject).await.unwrap(), 4_096, 2), b"as");
     }
 
     #[tokio::test]
@@ -324,16 +403,70 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let subjects: Vec<_> = [b'a', b'b', b'c'].iter().map(|byte| store(folder.path(), &[&[*byte; 40]])).collect();
         let packs = packs(folder.path(), 100);
-        let kept = packs.pack(&subjects[0]).await.unwrap();
+        let kept = packs.pack(&somebody(), &subjects[0]).await.unwrap();
         for subject in [1, 0, 2, 0] {
-            packs.pack(&subjects[subject]).await.unwrap();
+            packs.pack(&somebody(), &subjects[subject]).await.unwrap();
         }
         assert_eq!(packs.0.made.load(Ordering::Relaxed), 3, "the first was wanted again, so the second went");
-        packs.pack(&subjects[1]).await.unwrap();
+        packs.pack(&somebody(), &subjects[1]).await.unwrap();
         assert_eq!(packs.0.made.load(Ordering::Relaxed), 4);
         assert!(packs.0.shelf().bytes() <= 100);
         assert_eq!(read(kept, 4_096, 1), b"a", "what is in use stays readable");
-        let refused = packs.pack(&store(folder.path(), &[&[9; 101]])).await;
+        let refused = packs.pack(&somebody(), &store(folder.path(), &[&[9; 101]])).await;
         assert!(matches!(refused, Err(PackError::Bound { bytes: 101, most: 100 })));
+    }
+    #[tokio::test]
+    async fn whoever_wants_many_packs_waits_in_a_line_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let files: Vec<[u8; 40]> = (b'a'..=b'z').map(|byte| [byte; 40]).collect();
+        let subjects: Vec<_> = files.iter().map(|file| store(folder.path(), &[file])).collect();
+        let packs = packs(folder.path(), 1 << 20);
+        let (greedy, other): (OrganisationId, OrganisationId) = ("aaa".parse().unwrap(), "bbb".parse().unwrap());
+        // Nothing is copied before both copyings at once are given back.
+        let turns = [packs.0.turns.take(&greedy).await.unwrap(), packs.0.turns.take(&greedy).await.unwrap()];
+        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let ask = |organisation: &OrganisationId, subject: &Subject| {
+            let (packs, organisation, subject, tell) =
+                (packs.clone(), organisation.clone(), subject.clone(), tell.clone());
+            tokio::spawn(async move {
+                let pack = packs.pack(&organisation, &subject).await;
+                tell.send(organisation.to_string()).unwrap();
+                pack.map(drop)
+            })
+        };
+        for subject in &subjects[..20] {
+            let _asked = ask(&greedy, subject);
+            tokio::task::yield_now().await;
+        }
+        // The last of its line, and yet not the last to be served; nor is what another waits for in its line.
+        for subject in [&subjects[25], &subjects[19]] {
+            let _asked = ask(&other, subject);
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(packs.0.turns.waiting(), 22);
+        let refused = ask(&greedy, &subjects[20]).await.unwrap().unwrap_err();
+        assert!(matches!(refused, PackError::Busy(_)), "{refused}");
+        assert_eq!(told.recv().await.unwrap(), "aaa", "the refused one");
+        drop(turns);
+        let mut order = Vec::new();
+        for _ in 0..22 {
+            order.push(told.recv().await.unwrap());
+        }
+        let last = order.iter().rposition(|organisation| organisation == "bbb").unwrap();
+        assert!(last < 8, "{order:?}");
+        assert_eq!(packs.0.made.load(Ordering::Relaxed), 21, "one pack was wanted by both");
+    }
+
+    #[tokio::test]
+    async fn whoever_goes_away_leaves_the_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let subject = store(folder.path(), &[b"rows"]);
+        let (packs, somebody) = (packs(folder.path(), 1 << 20), somebody());
+        let turns = [packs.0.turns.take(&somebody).await.unwrap(), packs.0.turns.take(&somebody).await.unwrap()];
+        let waits = tokio::time::timeout(std::time::Duration::from_millis(50), packs.pack(&somebody, &subject));
+        assert!(waits.await.is_err());
+        assert_eq!(packs.0.turns.waiting(), 0);
+        drop(turns);
+        assert!(packs.pack(&somebody, &subject).await.unwrap().is_some());
     }
 }

@@ -133,6 +133,31 @@ async fn a_client_that_goes_away_frees_its_zone() {
 }
 
 #[tokio::test]
+async fn one_organisation_takes_its_share_and_leaves_the_rest() {
+    let most = world::limits().per_organisation;
+    let world = World::new((0..most).map(|_| Script::hangs()).chain([Script::answers()]).collect());
+    let mut asking: futures::stream::FuturesUnordered<_> =
+        (0..most).map(|_| Box::pin(world.ask_of("universite", "SELECT COUNT(*) FROM trips"))).collect();
+    let all_in = async {
+        while world.questions().len() < most {
+            time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        () = all_in => {}
+        _ = futures::StreamExt::next(&mut asking) => panic!("it should hang"),
+    }
+    // Refused before anything is spent on it: no lease is asked for.
+    assert!(matches!(world.ask_of("universite", "SELECT trips").await.unwrap_err(), AskError::Busy));
+    assert!(matches!(world.ask_of("ville", "SELECT COUNT(*) FROM trips").await, Ok(Outcome::Released(_))));
+    drop(asking);
+    assert!(
+        matches!(world.ask_of("universite", "SELECT trips").await, Err(AskError::NoZone(_))),
+        "its share is free again"
+    );
+}
+
+#[tokio::test]
 async fn isolation_and_refused_leases_are_said_plainly() {
     let world = World::new(vec![Script::refuses(wire::LeaseRefusal::QueueFull)]);
     assert!(matches!(world.ask("SELECT trips").await.unwrap_err(), AskError::Busy));

@@ -33,6 +33,12 @@ pub trait Register: Clone + Send + Sync + 'static {
     /// [`Unavailable`].
     fn schema(&self, dataset: &DatasetId) -> Result<Option<DatasetSchema>, Unavailable>;
 
+    /// Whether a table of the dataset names this file.
+    ///
+    /// # Errors
+    /// [`Unavailable`].
+    fn names(&self, dataset: &DatasetId, file: FileId) -> Result<bool, Unavailable>;
+
     /// Looks at a permit again; cheap while nothing has changed.
     ///
     /// # Errors

@@ -69,6 +69,50 @@ async fn rows_go_in_sealed_and_come_out_as_a_pinned_file() {
     assert_eq!((asked.load_id.len(), asked.stanzas.len(), asked.process_allowed), (16, 1, false));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_process_left_is_undone_by_the_next_and_nothing_else() {
+    // The zone's host sees the mark while the load is under way; what it hands back stands for what a kill leaves.
+    let (tell, told) = mpsc::channel();
+    let (world, _) = World::new(move |scene| {
+        let load = scene.play(&encrypted());
+        scene.until_gone();
+        tell.send(load.file_id).unwrap();
+    });
+    let marks = world.folder.path().join("loads/marks");
+    let names = || std::fs::read_dir(&marks).unwrap().map(|it| it.unwrap().file_name()).collect::<Vec<_>>();
+    world.load(SENT).await.unwrap();
+    let committed = FileId::try_from(told.recv().unwrap().as_slice()).unwrap();
+    assert!(names().is_empty(), "{:?}", names());
+
+    // Killed before its commit; killed after it; a mark that was torn; and a file that has no mark.
+    let (cut, unmarked) = (FileId::new([8; 16]), FileId::new([9; 16]));
+    let stored = |file: FileId| world.folder.path().join("objects").join(file.path(&dataset_id()));
+    for file in [cut, unmarked] {
+        std::fs::write(stored(file), b"PARE").unwrap();
+    }
+    for file in [cut, committed] {
+        std::fs::write(marks.join(file.to_string()), dataset_id().as_str()).unwrap();
+    }
+    std::fs::write(marks.join(FileId::new([7; 16]).to_string()), "").unwrap();
+    world.restarted().sweep().await;
+    assert!(!stored(cut).exists() && stored(committed).exists() && stored(unmarked).exists());
+    assert_eq!(world.house.state().destroyed, [cut]);
+    assert!(names().is_empty(), "{:?}", names());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_load_is_marked_before_its_keys_are_made() {
+    let (world, seen) = World::new(|scene| {
+        scene.load();
+        let marked = scene.marks.read_dir().unwrap().count();
+        scene.wants();
+        marked
+    });
+    assert!(world.load(SENT).await.is_err());
+    assert_eq!(seen.recv().unwrap(), 1);
+    nothing_is_left(&world);
+}
+
 /// Nothing is named, stored or left to be opened.
 fn nothing_is_left(world: &World) {
     let state = world.house.state();

@@ -34,6 +34,8 @@ use crate::{
 /// The release tick of the tests.
 pub(in super::super) const TICK: Duration = Duration::from_millis(400);
 
+const WAITING: octroi_host::queue::Bounds = octroi_host::queue::Bounds { total: 16, per_organisation: 6 };
+
 pub(in super::super) fn limits() -> Limits {
     Limits {
         release_tick: TICK,
@@ -44,6 +46,7 @@ pub(in super::super) fn limits() -> Limits {
         result_bytes: 10_000,
         least_subjects: 11,
         questions: 16,
+        per_organisation: 6,
     }
 }
 
@@ -192,7 +195,7 @@ impl World {
         let path = folder.path().join(id.path(&dataset_id()));
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, file).unwrap();
-        let packs = Packs::new(backend(folder.path()), &folder.path().join("packs"), 1 << 20).unwrap();
+        let packs = Packs::new(backend(folder.path()), &folder.path().join("packs"), 1 << 20, WAITING).unwrap();
         let socket = folder.path().join("zone.sock");
         let host = Arc::<Heard>::default();
         tokio::spawn(follow(UnixListener::bind(&socket).unwrap(), scripts, Arc::clone(&host)));
@@ -208,7 +211,12 @@ impl World {
 
     pub(in super::super) async fn ask_in(&self, backend: &str, sql: &str) -> Result<Outcome, AskError> {
         let ask = Ask::new("network planning", sql.to_owned(), backend, 1_000).unwrap();
-        self.zone.ask(vec![permit()], ask).await
+        self.zone.ask(vec![permit("universite")], ask).await
+    }
+
+    pub(in super::super) async fn ask_of(&self, organisation: &str, sql: &str) -> Result<Outcome, AskError> {
+        let ask = Ask::new("network planning", sql.to_owned(), "vm", 1_000).unwrap();
+        self.zone.ask(vec![permit(organisation)], ask).await
     }
 
     /// What the evidence has of questions.
@@ -245,10 +253,10 @@ impl World {
     }
 }
 
-fn permit() -> Permit<AskDataset> {
-    let researcher = fixture::principal("rania", "universite", Role::Researcher);
+fn permit(organisation: &str) -> Permit<AskDataset> {
+    let researcher = fixture::principal("rania", organisation, Role::Researcher);
     let dataset = fixture::dataset("mobility", Level::Sensitive, DatasetState::Published);
-    let grant = fixture::grant(1, "mobility", "universite", &[GrantAction::Ask], fixture::EPOCH + 100);
+    let grant = fixture::grant(1, "mobility", organisation, &[GrantAction::Ask], fixture::EPOCH + 100);
     let lent = Lent { dataset, grant: Some(grant) };
     Permit::for_test(fixture::caller(researcher, fixture::EPOCH + 100), lent, None, 1)
 }

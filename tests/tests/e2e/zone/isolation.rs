@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use octroi_tests::{City, rows, wait_until};
 
-use super::{METERS, metered, meters};
-
-const COUNT: &str = "SELECT COUNT(*) n FROM meters";
+use super::{COUNT, METERS, comm, descendants, is_machine, machines, metered, meters};
 
 #[test]
 fn a_launch_that_is_not_approved_gets_no_key() {
@@ -35,7 +33,7 @@ fn what_runs_can_be_inspected() {
 fn killed_machines_are_made_anew() {
     let mut city = metered(&[]);
     for _ in 0..3 {
-        let machines = machines_of(&mut city);
+        let machines = machines(&mut city);
         assert!(!machines.is_empty());
         for pid in machines {
             let _gone = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL);
@@ -102,26 +100,16 @@ struct Held {
 
 impl Held {
     fn by(city: &mut City) -> Self {
-        let machines = machines_of(city).len();
-        let family: Vec<i32> =
-            descendants(city).into_iter().filter(|pid| !is_machine(*pid) && comm(*pid) == "octroi").collect();
+        let machines = machines(city).len();
+        let family: Vec<i32> = descendants(city.serving().pid())
+            .into_iter()
+            .filter(|pid| !is_machine(*pid) && comm(*pid) == "octroi")
+            .collect();
         let descriptors = family.iter().map(|pid| entries(&format!("/proc/{pid}/fd"))).sum();
         let kilobytes = family.iter().map(|pid| resident(*pid)).sum();
         let files = octroi_tests::files_below(&city.data().join("zone")).len();
         Self { machines, descriptors, kilobytes, files }
     }
-}
-
-fn machines_of(city: &mut City) -> Vec<i32> {
-    descendants(city).into_iter().filter(|pid| is_machine(*pid)).collect()
-}
-
-fn is_machine(pid: i32) -> bool {
-    comm(pid).starts_with("qemu-system")
-}
-
-fn comm(pid: i32) -> String {
-    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
 }
 
 fn entries(folder: &str) -> usize {
@@ -132,17 +120,4 @@ fn resident(pid: i32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
-}
-
-fn descendants(city: &mut City) -> Vec<i32> {
-    let mut found = vec![i32::try_from(city.serving().pid()).expect("a process id")];
-    let mut at = 0;
-    while at < found.len() {
-        for task in std::fs::read_dir(format!("/proc/{}/task", found[at])).into_iter().flatten().flatten() {
-            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-            found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
-        }
-        at += 1;
-    }
-    found
 }

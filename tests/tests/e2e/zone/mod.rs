@@ -2,13 +2,20 @@
 
 mod ask;
 mod declared;
+mod faults;
 mod hostile;
 mod isolation;
 mod lake;
+mod limits;
 mod load;
 mod receipt;
 
+use std::{io::Read as _, path::Path};
+
 use octroi_tests::{City, Declared};
+
+/// All of the meters' readings.
+pub(crate) const COUNT: &str = "SELECT COUNT(*) n FROM meters";
 
 /// Households and their meters: 40 households in three districts, of which one has but five.
 pub(crate) const METERS: Declared<'_> = Declared {
@@ -42,10 +49,63 @@ pub(crate) fn meters() -> String {
 /// A city whose researcher may ask the meters.
 pub(crate) fn metered(settings: octroi_tests::Settings<'_>) -> City {
     let city = City::asking(settings);
+    stock(&city);
+    city
+}
+
+/// Gives a city its meters.
+pub(crate) fn stock(city: &City) {
     city.sensitive("energie", "vm", &[METERS]);
     let file = city.file("meters.csv", meters());
     let report = city.load("energie", "meters", &file, &[]).expect().json();
     assert_eq!(report, serde_json::json!({ "rows": 160, "version": 1 }));
     city.let_ask("lena", "energie");
-    city
+}
+
+/// The virtual machines of a city that run.
+pub(crate) fn machines(city: &mut City) -> Vec<i32> {
+    machines_of(city.serving().pid())
+}
+
+/// Those below a process.
+pub(crate) fn machines_of(process: u32) -> Vec<i32> {
+    descendants(process).into_iter().filter(|pid| is_machine(*pid)).collect()
+}
+
+/// A QEMU that has memory: one that was killed and is not yet reaped has none.
+pub(crate) fn is_machine(pid: i32) -> bool {
+    comm(pid).starts_with("qemu-system") && std::fs::read_link(format!("/proc/{pid}/exe")).is_ok()
+}
+
+pub(crate) fn comm(pid: i32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
+}
+
+/// A process and all below it.
+pub(crate) fn descendants(process: u32) -> Vec<i32> {
+    let mut found = vec![i32::try_from(process).expect("a process id")];
+    let mut at = 0;
+    while at < found.len() {
+        for task in std::fs::read_dir(format!("/proc/{}/task", found[at])).into_iter().flatten().flatten() {
+            let children = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+        }
+        at += 1;
+    }
+    found
+}
+
+/// What lies in the files below a folder that these processes have open, named or not, but for what is zero.
+pub(crate) fn open_below(process: u32, folder: &Path) -> Vec<u8> {
+    let mut found = Vec::new();
+    for pid in descendants(process) {
+        for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
+            let below = std::fs::read_link(entry.path()).is_ok_and(|link| link.starts_with(folder));
+            let Some(file) = below.then(|| std::fs::File::open(entry.path()).ok()).flatten() else { continue };
+            let held = std::os::unix::fs::MetadataExt::blocks(&file.metadata().expect("it is open")) * 512;
+            // Scratch is filled from its start.
+            let _cut = file.take(held).read_to_end(&mut found);
+        }
+    }
+    found
 }

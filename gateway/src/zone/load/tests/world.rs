@@ -58,6 +58,10 @@ impl Register for House {
         Ok(self.state().schema.clone())
     }
 
+    fn names(&self, _: &DatasetId, file: FileId) -> Result<bool, Unavailable> {
+        Ok(self.state().committed.iter().any(|change| change.file.id() == file))
+    }
+
     fn renew(&self, _: &mut Permit<LoadTable>) -> Result<(), Ended> {
         let mut state = self.state();
         state.renewals = state.renewals.checked_sub(1).ok_or(Ended)?;
@@ -129,6 +133,8 @@ pub(super) struct Scene {
     pub(super) lease: wire::Lease,
     pub(super) data: File,
     pub(super) output: File,
+    /// Where loads under way are marked.
+    pub(super) marks: PathBuf,
 }
 
 impl Scene {
@@ -210,20 +216,22 @@ impl World {
         let socket = folder.path().join("zone.sock");
         let (told, ended) = mpsc::channel();
         let listener = UnixListener::bind(&socket).unwrap();
+        let marks = folder.path().join("loads/marks");
         thread::spawn(move || {
-            let mut scene = accept(&listener);
+            let mut scene = accept(&listener, marks);
             let _nobody_asks = told.send(script(&mut scene));
         });
         let house = House::default();
         *house.state() = State { schema: Some(schema(v1::Isolation::Vm)), renewals: 100, ..State::default() };
         let objects = folder.path().join("objects");
         fs::create_dir(&objects).unwrap();
-        let backend = Backend::open(&ObjectStoreSettings::Local { path: objects }).unwrap();
-        let host = lease::Client::new(&socket);
-        let borders = Borders { register: house.clone(), host, keys: house.clone(), backend };
-        let clock = ManualClock::at(EPOCH);
-        let loads = Loads::new(borders, folder.path().join("loads"), limits(), clock).unwrap();
+        let loads = loads(folder.path(), &house);
         (Self { loads, house, folder }, ended)
+    }
+
+    /// The loads of a process that is started anew.
+    pub(super) fn restarted(&self) -> Loads<House, House> {
+        loads(self.folder.path(), &self.house)
     }
 
     pub(super) async fn load(&self, bytes: &[u8]) -> Result<v1::LoadReport, LoadError> {
@@ -246,6 +254,13 @@ impl World {
         }
         found
     }
+}
+
+fn loads(folder: &Path, house: &House) -> Loads<House, House> {
+    let backend = Backend::open(&ObjectStoreSettings::Local { path: folder.join("objects") }).unwrap();
+    let host = lease::Client::new(folder.join("zone.sock"));
+    let borders = Borders { register: house.clone(), host, keys: house.clone(), backend };
+    Loads::new(borders, folder.join("loads"), limits(), ManualClock::at(EPOCH)).unwrap()
 }
 
 fn walk(folder: &Path, found: &mut Vec<String>) {
@@ -280,7 +295,7 @@ pub(super) fn limits() -> Limits {
 }
 
 /// One lease: its request, its descriptors, and a launch for an answer.
-fn accept(listener: &UnixListener) -> Scene {
+fn accept(listener: &UnixListener, marks: PathBuf) -> Scene {
     let (mut stream, _) = listener.accept().unwrap();
     let mut buffer = [0; 4_096];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
@@ -299,5 +314,5 @@ fn accept(listener: &UnixListener) -> Scene {
     let answer = wire::LeaseAnswer { answer: Some(wire::lease_answer::Answer::Launch(launch)) };
     frame::write(&mut stream, &answer, frame::TO_HOST).unwrap();
     let [data, output] = <[OwnedFd; 2]>::try_from(passed).unwrap().map(File::from);
-    Scene { stream, lease, data, output }
+    Scene { stream, lease, data, output, marks }
 }

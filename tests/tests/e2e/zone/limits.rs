@@ -1,0 +1,217 @@
+//! What a question may use up, who is next, and who has left.
+
+use std::{
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use octroi_tests::{City, Declared, contains, rows, wait_until};
+use serde_json::json;
+
+use super::{COUNT, machines, metered};
+
+/// Allowed, and not done before the night: 80 to the power of 6 rows and more.
+pub(crate) const ENDLESS: &str = "SELECT COUNT(*) n FROM meters a JOIN meters b ON a.district = b.district \
+    JOIN meters c ON a.district = c.district JOIN meters d ON a.district = d.district \
+    JOIN meters e ON a.district = e.district JOIN meters f ON a.district = f.district";
+
+/// A question that is under way.
+pub(crate) struct Asking(Child);
+
+impl Asking {
+    /// Asks, and waits for nothing.
+    pub(crate) fn begin(city: &City, who: &str, sql: &str) -> Self {
+        let words = ["--dataset", "energie", "--purpose", "research", "--json", sql];
+        let mut command: Command = city.query_command(who, &words);
+        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs"))
+    }
+
+    /// Asks what does not end, and waits until it has the machine that waited; which one that is.
+    pub(crate) fn hold(city: &mut City, who: &str) -> (Self, i32) {
+        let [waited] = machines(city)[..] else { panic!("one machine waits: {:?}", machines(city)) };
+        let asking = Self::begin(city, who, ENDLESS);
+        // It is used when the next one waits.
+        wait_until("a second machine", Duration::from_secs(60), || machines(city).len() == 2);
+        assert!(machines(city).contains(&waited));
+        (asking, waited)
+    }
+
+    /// Goes away without a word.
+    pub(crate) fn leave(mut self) {
+        self.0.kill().expect("our own child");
+        self.0.wait().expect("our own child");
+    }
+
+    /// Waits for its end; whether there was an answer.
+    pub(crate) fn end(mut self) -> bool {
+        self.0.wait().expect("our own child").success()
+    }
+}
+
+/// One zone at once and one machine that waits, which it does when this returns.
+fn narrow(more: octroi_tests::Settings<'_>) -> City {
+    let mut settings = vec![("zone", "at_once", "1"), ("zone", "backends", "[\"vm\"]")];
+    settings.extend(more);
+    let mut city = metered(&settings);
+    wait_until("one machine to wait", Duration::from_secs(60), || machines(&mut city).len() == 1);
+    city
+}
+
+#[test]
+fn a_client_that_goes_away_frees_its_machine_and_the_queue_goes_on() {
+    let mut city = narrow(&[("zone", "query_seconds", "300")]);
+    let (held, machine) = Asking::hold(&mut city, "lena");
+    let next = Asking::begin(&city, "lena", COUNT);
+    thread::sleep(Duration::from_millis(500));
+    held.leave();
+    wait_until("its machine to go", Duration::from_secs(10), || !machines(&mut city).contains(&machine));
+    assert!(next.end(), "who waited is answered");
+    // One that leaves while it waits is not missed either.
+    let (held, _) = Asking::hold(&mut city, "lena");
+    let waits = Asking::begin(&city, "lena", COUNT);
+    thread::sleep(Duration::from_millis(500));
+    waits.leave();
+    held.leave();
+    assert_eq!(rows(&city.ask("lena", "energie", COUNT)), [json!([160])]);
+}
+
+#[test]
+fn a_full_queue_says_so_at_once_and_organisations_take_turns() {
+    let mut city =
+        narrow(&[("zone", "query_seconds", "300"), ("zone", "queue", "4"), ("zone", "queue_per_organisation", "3")]);
+    city.onboard("paul", "universite-lyon", "researcher");
+    city.let_ask("paul", "energie");
+    let (held, _) = Asking::hold(&mut city, "lena");
+    let order = std::sync::Mutex::new(Vec::new());
+    let (watching, most) = (AtomicBool::new(true), AtomicUsize::new(0));
+    let serve = city.serving().pid();
+    thread::scope(|scope| {
+        for who in ["lena", "lena", "lena", "paul"] {
+            let asking = Asking::begin(&city, who, COUNT);
+            let order = &order;
+            scope.spawn(move || {
+                let answered = asking.end();
+                order.lock().unwrap().push((who, answered));
+            });
+            // Each is in its line before the next asks.
+            thread::sleep(Duration::from_millis(700));
+        }
+        // Her organisation's line is full; and then all are.
+        let body = json!({ "datasets": ["energie"], "purpose": "research", "sql": COUNT }).to_string();
+        for who in ["lena", "paul"] {
+            let begun = Instant::now();
+            let refused = city.curl_as(who, &["--data", &body, &city.api("v1/queries")]).expect(503);
+            assert!(begun.elapsed() < Duration::from_secs(2), "at once, not after {:?}", begun.elapsed());
+            assert_eq!(refused.header("retry-after"), "1");
+            assert!(refused.text().contains("\"busy\""), "{}", refused.text());
+        }
+        scope.spawn(|| {
+            while watching.load(Ordering::Relaxed) {
+                most.fetch_max(super::machines_of(serve).len(), Ordering::Relaxed);
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        held.leave();
+        wait_until("all to be answered", Duration::from_secs(60), || order.lock().unwrap().len() == 4);
+        watching.store(false, Ordering::Relaxed);
+    });
+    let order = order.into_inner().unwrap();
+    assert!(order.iter().all(|(_, answered)| *answered), "{order:?}");
+    let paul = order.iter().position(|(who, _)| *who == "paul").unwrap();
+    assert!(paul <= 1, "he waited for one of the three before him: {order:?}");
+    // One in use and one that waits, at every moment: an end is an end before the next turn begins.
+    assert_eq!(most.into_inner(), 2);
+}
+
+#[test]
+fn whatever_limit_it_runs_into_the_refusal_is_one() {
+    let city = narrow(&[
+        ("zone", "query_seconds", "6"),
+        ("zone", "memory_bytes", "16777216"),
+        ("zone", "scratch_bytes", "0"),
+        ("zone", "result_bytes", "4096"),
+        ("zone", "result_rows", "1"),
+    ]);
+    city.onboard("audrey", "cour-des-comptes", "auditor");
+    let large = "SELECT COUNT(DISTINCT a.wh * 4000000 + b.wh * 2000 + c.wh) n FROM meters a \
+                 JOIN meters b ON a.district = b.district JOIN meters c ON a.district = c.district";
+    let wide: Vec<String> = (0..400).map(|n| format!("SUM(wh) + {n} AS a{n}")).collect();
+    let wide = format!("SELECT {} FROM meters", wide.join(", "));
+    let many = "SELECT district, COUNT(*) n FROM meters GROUP BY district";
+    let mut refusals = Vec::new();
+    for (sql, causes) in [
+        (ENDLESS, &["out_of_time", "timeout"][..]),
+        (large, &["out_of_memory"]),
+        (&wide, &["too_many_rows"]),
+        (many, &["too_many_rows"]),
+    ] {
+        let begun = Instant::now();
+        let refused = city.ask("lena", "energie", sql);
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}: {sql}", begun.elapsed());
+        assert_eq!(refused["verdict"], "refused", "{refused}");
+        refusals.push(refused);
+        let last = city.octroi("audrey", &["evidence", "list", "--json"]).expect().out;
+        let last = last.lines().rfind(|line| line.contains("withheld")).expect("its end is evidence");
+        assert!(causes.iter().any(|cause| last.contains(cause)), "{last}");
+        // The next question has a machine of its own, and is well.
+        assert_eq!(rows(&city.ask("lena", "energie", COUNT)), [json!([160])]);
+    }
+    assert!(refusals.iter().all(|refused| *refused == refusals[0]), "{refusals:?}");
+}
+
+/// Moments, about nobody: with them, the meters have as many groups as one likes.
+const MOMENTS: Declared<'_> =
+    Declared { name: "moments", columns: &[("month", "integer", ""), ("moment", "string", "")], subjects: &[] };
+
+#[test]
+fn what_does_not_fit_in_memory_is_spilled_encrypted_and_a_full_disk_ends_its_own_question() {
+    let mut city = narrow(&[("zone", "memory_bytes", "16777216"), ("zone", "query_seconds", "120")]);
+    city.sensitive("temps", "vm", &[MOMENTS]);
+    let mut csv = "month,moment\n".to_owned();
+    for moment in 0..MANY {
+        csv += &format!("1,Zorglub-{moment:08}-{}\n", "x".repeat(LENGTH));
+    }
+    let file = city.file("moments.csv", csv);
+    city.load("temps", "moments", &file, &[]).expect();
+    city.let_ask("lena", "temps");
+    let sql = "SELECT t.moment, COUNT(*) n, SUM(m.wh) wh FROM meters m JOIN temps.moments t ON m.month = t.month \
+               WHERE m.district = 'centre' GROUP BY t.moment ORDER BY t.moment LIMIT 2";
+    let words = ["--dataset", "energie", "--dataset", "temps", "--purpose", "research", "--json", sql];
+    let folder = city.data().join("zone/host/scratch");
+    let serve = city.serving().pid();
+    let (watching, seen) = (AtomicBool::new(true), std::sync::Mutex::new(Vec::new()));
+    let answer = thread::scope(|scope| {
+        scope.spawn(|| {
+            while watching.load(Ordering::Relaxed) {
+                let spilled = super::open_below(serve, &folder);
+                let mut seen = seen.lock().unwrap();
+                if spilled.len() > seen.len() {
+                    *seen = spilled;
+                }
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let answer = city.query("lena", &words).expect().json();
+        watching.store(false, Ordering::Relaxed);
+        answer
+    });
+    let wh: u64 = (0..20).map(|household| 1_000 + household * 10 + 1).sum();
+    assert_eq!(rows(&answer)[0][1..], [json!(20), json!(wh)], "{answer}");
+    let seen = seen.into_inner().unwrap();
+    assert!(seen.len() > 1 << 20, "no more than {} bytes were spilled", seen.len());
+    assert!(!contains(&seen, b"Zorglub"), "the host's disk sees ciphertext");
+
+    // The same with no room on the disk: the one refusal, and nobody else notices.
+    let disk = octroi_tests::SmallDisk::over(&folder, 256 << 10);
+    let refused = city.query("lena", &words).expect().json();
+    assert_eq!(refused["verdict"], "refused", "{refused}");
+    assert_eq!(rows(&city.ask("lena", "energie", COUNT)), [json!([160])]);
+    drop(disk);
+    assert_eq!(city.query("lena", &words).expect().json()["rows"], answer["rows"]);
+}
+
+/// So many moments, and bytes of each: with what is counted in each group, more than the 16 MiB that there are.
+const MANY: usize = 20_000;
+const LENGTH: usize = 300;
