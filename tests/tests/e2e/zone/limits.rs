@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use octroi_tests::{City, Declared, contains, rows, wait_until};
+use octroi_tests::{City, contains, rows, wait_until};
 use serde_json::json;
 
 use super::{COUNT, machines, metered};
@@ -137,7 +137,7 @@ fn whatever_limit_it_runs_into_the_refusal_is_one() {
     ]);
     city.onboard("audrey", "cour-des-comptes", "auditor");
     // Many sums over many rows take long, and little memory; many joins take memory first.
-    let long: Vec<String> = (0..100).map(|n| format!("SUM(a.wh * {n} + b.wh - c.wh) AS a{n}")).collect();
+    let long: Vec<String> = (2..102).map(|n| format!("SUM(a.wh * {n} + b.wh - c.wh) AS a{n}")).collect();
     let long = format!(
         "SELECT {} FROM meters a JOIN meters b ON a.district = b.district JOIN meters c ON a.district = c.district",
         long.join(", ")
@@ -165,62 +165,3 @@ fn whatever_limit_it_runs_into_the_refusal_is_one() {
     }
     assert!(refusals.iter().all(|refused| *refused == refusals[0]), "{refusals:?}");
 }
-
-/// Moments, about nobody: with them, the meters have as many groups as one likes.
-const MOMENTS: Declared<'_> =
-    Declared { name: "moments", columns: &[("month", "integer", ""), ("moment", "string", "")], subjects: &[] };
-
-#[test]
-fn what_does_not_fit_in_memory_is_spilled_encrypted_and_a_full_disk_ends_its_own_question() {
-    let mut city = narrow(&[("zone", "memory_bytes", "16777216"), ("zone", "query_seconds", "120")]);
-    city.onboard("audrey", "cour-des-comptes", "auditor");
-    city.sensitive("temps", "vm", &[MOMENTS]);
-    let mut csv = "month,moment\n".to_owned();
-    for moment in 0..MANY {
-        csv += &format!("1,Zorglub-{moment:08}-{}\n", "x".repeat(LENGTH));
-    }
-    let file = city.file("moments.csv", csv);
-    city.load("temps", "moments", &file, &[]).expect();
-    city.let_ask("lena", "temps");
-    let sql = "SELECT t.moment, COUNT(*) n, SUM(m.wh) wh FROM meters m JOIN temps.moments t ON m.month = t.month \
-               WHERE m.district = 'centre' GROUP BY t.moment ORDER BY t.moment LIMIT 2";
-    let words = ["--dataset", "energie", "--dataset", "temps", "--purpose", "research", "--json", sql];
-    let folder = city.data().join("zone/host/scratch");
-    let serve = city.serving().pid();
-    let (watching, seen) = (AtomicBool::new(true), std::sync::Mutex::new(Vec::new()));
-    let answer = thread::scope(|scope| {
-        scope.spawn(|| {
-            while watching.load(Ordering::Relaxed) {
-                let spilled = super::open_below(serve, &folder);
-                let mut seen = seen.lock().unwrap();
-                if spilled.len() > seen.len() {
-                    *seen = spilled;
-                }
-                thread::sleep(Duration::from_millis(20));
-            }
-        });
-        let answer = city.query("lena", &words).expect().json();
-        watching.store(false, Ordering::Relaxed);
-        answer
-    });
-    let wh: u64 = (0..20).map(|household| 1_000 + household * 10 + 1).sum();
-    let last = city.octroi("audrey", &["evidence", "list", "--json"]).expect().out;
-    let last = last.lines().rfind(|line| line.contains("withheld"));
-    assert_eq!(answer["verdict"], "released", "{last:?}, {} bytes were spilled", seen.lock().unwrap().len());
-    assert_eq!((&rows(&answer)[0][1], &rows(&answer)[0][2]), (&json!(20), &json!(wh)));
-    let seen = seen.into_inner().unwrap();
-    assert!(seen.len() > 1 << 20, "no more than {} bytes were spilled", seen.len());
-    assert!(!contains(&seen, b"Zorglub"), "the host's disk sees ciphertext");
-
-    // The same with no room on the disk: the one refusal, and nobody else notices.
-    let disk = octroi_tests::SmallDisk::over(&folder, 256 << 10);
-    let refused = city.query("lena", &words).expect().json();
-    assert_eq!(refused["verdict"], "refused", "{refused}");
-    assert_eq!(rows(&city.ask("lena", "energie", COUNT)), [json!([160])]);
-    drop(disk);
-    assert_eq!(city.query("lena", &words).expect().json()["rows"], answer["rows"]);
-}
-
-/// So many moments, and bytes of each: with what is counted in each group, more than the 16 MiB that there are.
-const MANY: usize = 60_000;
-const LENGTH: usize = 20;

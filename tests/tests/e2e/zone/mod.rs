@@ -10,8 +10,6 @@ mod limits;
 mod load;
 mod receipt;
 
-use std::{io::Read as _, path::Path};
-
 use octroi_tests::{City, Declared};
 
 /// All of the meters' readings.
@@ -91,21 +89,6 @@ pub(crate) fn descendants(process: u32) -> Vec<i32> {
             found.extend(children.split_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
         }
         at += 1;
-    }
-    found
-}
-
-/// What lies in the files below a folder that these processes have open, named or not, but for what is zero.
-pub(crate) fn open_below(process: u32, folder: &Path) -> Vec<u8> {
-    let mut found = Vec::new();
-    for pid in descendants(process) {
-        for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
-            let below = std::fs::read_link(entry.path()).is_ok_and(|link| link.starts_with(folder));
-            let Some(file) = below.then(|| std::fs::File::open(entry.path()).ok()).flatten() else { continue };
-            let held = std::os::unix::fs::MetadataExt::blocks(&file.metadata().expect("it is open")) * 512;
-            // Scratch is filled from its start.
-            let _cut = file.take(held).read_to_end(&mut found);
-        }
     }
     found
 }
