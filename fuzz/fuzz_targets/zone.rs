@@ -12,6 +12,7 @@ use octroi_attest::{
     Approved, Backend, FileColumns, FileKeys, Key, Launch, LaunchKey, OpenKeys, Parts, Recipient, Zone,
     envelope::{Binding, Expected, seal},
     frame::{self, Decoder},
+    said,
     reference::Approval,
 };
 use octroi_fuzz::{damage, rest, text};
@@ -65,7 +66,7 @@ fn frames(input: &mut Unstructured<'_>) -> Result<()> {
     assert_eq!(ended, !refused && decoder.end().is_ok());
     for frame in read {
         assert!(frame.len() <= limit);
-        if let Ok(message) = frame::decode::<wire::ToHost>(&frame) {
+        if let (Ok(message), _looked_at) = (frame::decode::<wire::ToHost>(&frame), said::decode(&frame)) {
             assert!(frame::encode(&message, usize::MAX >> 1).is_ok());
         }
     }

@@ -7,7 +7,7 @@
 //!
 //! What the other side sends is taken as hostile: a length above the limit is refused before anything is kept, and
 //! memory grows with what arrived, never with what was announced. Does not give: order, freshness or secrecy; nor a
-//! bound on what a frame unfolds to when its message is decoded (a few dozen times its length at worst).
+//! bound on what a frame unfolds to when its message is decoded: of a zone's, [`crate::said`] has one.
 
 use std::io::{self, Read, Write};
 
@@ -28,6 +28,9 @@ pub enum FrameError {
         /// Most bytes allowed.
         limit: usize,
     },
+    /// The message, once decoded, would take too much memory.
+    #[error("the frame holds more parts than a message of a zone may have")]
+    Unfolds,
     /// The bytes are not the message expected.
     #[error("the frame does not hold the message expected here")]
     Malformed,
@@ -46,14 +49,19 @@ pub enum FrameError {
 pub fn encode(message: &impl Message, limit: usize) -> Result<Vec<u8>, FrameError> {
     let too_long = || FrameError::TooLong { limit };
     let length = message.encoded_len();
-    if length > limit {
-        return Err(too_long());
-    }
-    let announced = u32::try_from(length).map_err(|_| too_long())?;
     let mut bytes = Vec::with_capacity(HEADER + length);
-    bytes.extend_from_slice(&announced.to_le_bytes());
+    bytes.extend_from_slice(&header(length, limit)?);
     message.encode(&mut bytes).map_err(|_| too_long())?;
     Ok(bytes)
+}
+
+/// What goes before a frame of so many bytes.
+///
+/// # Errors
+/// [`FrameError::TooLong`].
+pub fn header(length: usize, limit: usize) -> Result<[u8; HEADER], FrameError> {
+    let announced = u32::try_from(length).ok().filter(|_| length <= limit);
+    announced.map(u32::to_le_bytes).ok_or(FrameError::TooLong { limit })
 }
 
 /// The message in a frame, its length left off.
@@ -111,6 +119,11 @@ impl Decoder {
     /// A decoder of frames of at most `limit` bytes.
     pub fn new(limit: usize) -> Self {
         Self { limit, header: [0; HEADER], begun: 0, frame: Vec::new() }
+    }
+
+    /// Takes no frame that is longer than this from now on.
+    pub fn limit(&mut self, limit: usize) {
+        self.limit = limit;
     }
 
     /// Takes from the front of `bytes` what belongs to the frame under way, and gives the frame once it is whole, its

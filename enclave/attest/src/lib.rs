@@ -7,6 +7,7 @@
 //! rules:   what a question or a load is held to -> RulesDigest, for which keys are sealed
 //! envelope: OpenKeys --seal to a launch's public key--> SealedKeys --Recipient opens, once--> OpenKeys
 //! frame: messages on a channel
+//! said:  a zone's frames, looked at before they are decoded
 //! ```
 //!
 //! Does no I/O beyond the readers and writers it is given, and reads no clock. Trusts the kernel's generator. Does not
@@ -21,6 +22,7 @@ pub mod launch;
 pub mod measure;
 pub mod reference;
 pub mod rules;
+pub mod said;
 
 pub use envelope::Recipient;
 pub use id::{FileId, LaunchId, WorkId};

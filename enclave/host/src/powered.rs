@@ -5,8 +5,9 @@ use std::{io, os::fd::OwnedFd, os::unix::net::UnixStream as StdStream, path::Pat
 use octroi_attest::{
     frame::{self, FrameError},
     launch::Accelerator,
+    said,
 };
-use octroi_proto::wire::zone::{ToHost, ToZone, to_host, to_zone};
+use octroi_proto::wire::zone::{ToZone, to_host, to_zone};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -115,8 +116,7 @@ async fn hear(channel: &mut UnixStream, limit: usize) -> Result<to_host::Message
     }
     let mut bytes = vec![0; length];
     channel.read_exact(&mut bytes).await?;
-    let message: ToHost = frame::decode(&bytes).map_err(MachineError::Guest)?;
-    message.message.ok_or(MachineError::OutOfTurn)
+    said::decode(&bytes).map_err(MachineError::Guest)
 }
 
 /// Why the guest runs no more, once it does not. KVM that does not work shows like this: the guest is stopped.

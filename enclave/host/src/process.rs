@@ -22,10 +22,11 @@ use std::{
 };
 
 use octroi_attest::{
-    frame::{self, FrameError},
+    frame::FrameError,
     measure::{Measurement, Parts, PartsError},
+    said,
 };
-use octroi_proto::wire::zone::{ToHost, to_host::Message};
+use octroi_proto::wire::zone::to_host::Message;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use tokio::{
     io::AsyncReadExt as _,
@@ -234,7 +235,7 @@ impl Started {
         let processes = Processes { engine: pidfd(engine)?, bubblewrap: self.child };
         let mut incoming = Incoming::new(&mut self.channel, MOST_READY);
         let frame = incoming.next().await?.ok_or(LaunchError::NotReady)?;
-        let Some(Message::Ready(ready)) = frame::decode::<ToHost>(&frame)?.message else {
+        let Message::Ready(ready) = said::decode(&frame)? else {
             return Err(LaunchError::NotReady);
         };
         let public_key = ready.public_key.as_slice().try_into().map_err(|_| LaunchError::NotReady)?;

@@ -6,13 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use octroi_attest::FileColumns;
-use octroi_host::lease::Frames;
+use octroi_attest::{FileColumns, frame::FrameError, said::MOST_REQUEST};
+use octroi_host::lease::{Frames, ReceiveError};
 use octroi_proto::{
     DatasetId, FileId,
     wire::zone::{
-        self as wire, KeyRequest, Question, Rejected, SealedKeys, ToHost, ToZone, to_host::Message,
-        to_zone::Message as Word,
+        self as wire, KeyRequest, Question, Rejected, SealedKeys, ToZone, to_host::Message, to_zone::Message as Word,
     },
 };
 
@@ -75,7 +74,7 @@ impl Planning {
 
     /// What the zone makes of it.
     pub(super) async fn planned(mut self, subject: &Subject) -> Planned {
-        match receive(&mut self.frames).await {
+        match receive(&mut self.frames, MOST_REQUEST + AROUND).await {
             Ok(Message::Rejected(rejected)) => match Rejection::parse(&rejected, self.sql_bytes) {
                 Some(rejection) => Planned::Rejected(rejection),
                 None => lied(),
@@ -114,7 +113,8 @@ impl Wants {
 impl Keyed {
     /// How it ends.
     pub(super) async fn verdict(mut self, limits: &Limits) -> Verdict {
-        match receive(&mut self.frames).await {
+        let most = usize::try_from(limits.result_bytes).unwrap_or(usize::MAX).saturating_add(AROUND);
+        match receive(&mut self.frames, most).await {
             Ok(Message::Answer(answer)) => verdict::answered(answer, limits),
             Ok(Message::Withheld(withheld)) => verdict::withheld(&withheld),
             // It knows data now: what it has against the question may be made of it.
@@ -160,9 +160,13 @@ async fn send(frames: &mut Frames, word: Word) -> Result<(), Cause> {
     frames.send(&ToZone { message: Some(word) }).await.map_err(|_| Cause::ZoneLost)
 }
 
-async fn receive(frames: &mut Frames) -> Result<Message, Cause> {
-    let ToHost { message } = frames.receive().await.map_err(|_| Cause::ZoneLost)?;
-    message.ok_or(Cause::ZoneLied)
+async fn receive(frames: &mut Frames, most: usize) -> Result<Message, Cause> {
+    frames.receive(most).await.map_err(|error| match error {
+        ReceiveError::Ended | ReceiveError::Frame(FrameError::Torn | FrameError::Channel(_)) => Cause::ZoneLost,
+        ReceiveError::Frame(FrameError::TooLong { .. } | FrameError::Unfolds | FrameError::Malformed) => {
+            Cause::ZoneLied
+        }
+    })
 }
 
 fn lied() -> Planned {
@@ -190,6 +194,8 @@ fn wanted(request: &KeyRequest, subject: &Subject) -> Option<Vec<(DatasetId, Fil
 const CODES: &[&str] = &["syntax", "unknown_table", "unknown_column", "not_allowed", "unit_missing", "too_long"];
 /// Characters of the sentence for the asker.
 const MOST_TEXT: usize = 1_000;
+/// Bytes of a frame that say what is in it.
+const AROUND: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -85,7 +85,7 @@ async fn every_end_without_an_answer_is_one_refusal() {
         (lie(world::wants()), "zone_lied"),
         (lie(Said::Withheld(wire::Withheld { cause: "out_of_memory".into() })), "out_of_memory"),
         (lie(Said::Withheld(wire::Withheld { cause: "Mme Martin".into() })), "unnamed"),
-        (Script::garbage(), "zone_lost"),
+        (Script::garbage(), "zone_lied"),
         (Script::hangs(), "timeout"),
     ];
     let (scripts, causes): (Vec<_>, Vec<_>) = scripts.into_iter().unzip();

@@ -1,10 +1,14 @@
-//! Between a caller and its zone: whole messages, one at a time each way, each decoded before it is handed on.
+//! Between a caller and its zone: whole messages, one at a time each way, none handed on that is not known by its kind.
+//! A caller's are decoded; a zone's are as its caller is to find them, and cost no more memory here than their length.
 //!
 //! At most one message each way is in memory, and none is read before the last one was taken, so a zone that floods
 //! waits. A conversation is short: what goes beyond it, or has no place in it, ends the lease.
 
-use octroi_attest::frame::{self, FrameError};
-use octroi_proto::wire::zone::{ToHost, ToZone, to_host::Message as FromZone, to_zone::Message as FromCaller};
+use octroi_attest::{
+    frame::{self, FrameError},
+    said::Word,
+};
+use octroi_proto::wire::zone::{ToZone, to_zone::Message as FromCaller};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadHalf, WriteHalf, split};
 
 use crate::lease::Incoming;
@@ -55,7 +59,7 @@ async fn inward<C: AsyncRead + Unpin, Z: AsyncWrite + Unpin>(caller: ReadHalf<C>
         let message: ToZone = match next(&mut caller).await {
             Ok(Some(message)) => message,
             Ok(None) | Err(FrameError::Channel(_) | FrameError::Torn) => return End::CallerLeft,
-            Err(FrameError::TooLong { .. } | FrameError::Malformed) => return End::CallerOdd,
+            Err(FrameError::TooLong { .. } | FrameError::Unfolds | FrameError::Malformed) => return End::CallerOdd,
         };
         match &message.message {
             Some(FromCaller::Question(_) | FromCaller::Load(_) | FromCaller::Keys(_)) => {}
@@ -71,27 +75,29 @@ async fn inward<C: AsyncRead + Unpin, Z: AsyncWrite + Unpin>(caller: ReadHalf<C>
     // Nothing more to say; but its leaving is still to be noticed.
     match next::<_, ToZone>(&mut caller).await {
         Ok(None) | Err(FrameError::Channel(_) | FrameError::Torn) => End::CallerLeft,
-        Ok(Some(_)) | Err(FrameError::TooLong { .. } | FrameError::Malformed) => End::CallerOdd,
+        Ok(Some(_)) | Err(FrameError::TooLong { .. } | FrameError::Unfolds | FrameError::Malformed) => End::CallerOdd,
     }
 }
 
 async fn outward<Z: AsyncRead + Unpin, C: AsyncWrite + Unpin>(zone: ReadHalf<Z>, mut caller: WriteHalf<C>) -> End {
     let mut zone = Incoming::new(zone, frame::TO_HOST);
     for _ in 0..MOST_TO_HOST {
-        let message: ToHost = match next(&mut zone).await {
-            Ok(Some(message)) => message,
+        let heard = match zone.next().await {
+            Ok(Some(frame)) => Word::of(&frame).map(|word| (word, frame)),
             Ok(None) | Err(FrameError::Channel(_)) => return End::ZoneEnded,
-            Err(error @ (FrameError::TooLong { .. } | FrameError::Malformed | FrameError::Torn)) => {
-                return End::ZoneGarbled(error);
-            }
+            Err(error) => Err(error),
         };
-        let last = match &message.message {
-            Some(FromZone::KeyRequest(_) | FromZone::LoadKeyRequest(_)) => false,
-            Some(FromZone::Rejected(_) | FromZone::Answer(_) | FromZone::Withheld(_) | FromZone::Loaded(_)) => true,
-            Some(FromZone::Warm(_) | FromZone::Ready(_)) | None => return End::ZoneOdd,
+        let (word, frame) = match heard {
+            Ok(heard) => heard,
+            Err(error) => return End::ZoneGarbled(error),
         };
-        let Ok(bytes) = frame::encode(&message, frame::TO_HOST) else { return End::ZoneOdd };
-        if caller.write_all(&bytes).await.is_err() {
+        let last = match word {
+            Word::KeyRequest | Word::LoadKeyRequest => false,
+            Word::Rejected | Word::Answer | Word::Withheld | Word::Loaded => true,
+            Word::Warm | Word::Ready => return End::ZoneOdd,
+        };
+        let Ok(header) = frame::header(frame.len(), frame::TO_HOST) else { return End::ZoneOdd };
+        if caller.write_all(&header).await.is_err() || caller.write_all(&frame).await.is_err() {
             return End::CallerLeft;
         }
         if last {

@@ -74,11 +74,9 @@ fn file(content: &[u8]) -> OwnedFd {
 
 async fn said(leased: &mut crate::lease::Leased, text: &str) -> Option<String> {
     leased.frames.send(&order(text)).await.unwrap();
-    match timeout(Duration::from_secs(20), leased.frames.receive()).await.unwrap() {
-        Ok(message) => match message.message {
-            Some(to_host::Message::Withheld(withheld)) => Some(withheld.cause),
-            other => panic!("{other:?}"),
-        },
+    match timeout(Duration::from_secs(20), leased.frames.receive(1 << 20)).await.unwrap() {
+        Ok(to_host::Message::Withheld(withheld)) => Some(withheld.cause),
+        Ok(other) => panic!("{other:?}"),
         Err(ReceiveError::Ended) => None,
         Err(error) => panic!("{error}"),
     }
@@ -93,7 +91,7 @@ async fn a_lease_is_a_signed_launch_and_one_conversation() {
     assert_eq!(verified.launch().zone, octroi_attest::Zone::Process);
     assert_eq!(verified.launch().public_key, [7; 32]);
     assert_eq!(said(&mut leased, "read 4").await.unwrap(), "ciphertext");
-    assert!(matches!(leased.frames.receive().await, Err(ReceiveError::Ended)));
+    assert!(matches!(leased.frames.receive(1 << 20).await, Err(ReceiveError::Ended)));
     // The next zone is another launch.
     let next = running.client.lease(&lease(), Descriptors::default()).await.unwrap();
     assert_ne!(running.key.verify(&next.launch).unwrap().launch().id, verified.launch().id);
@@ -167,7 +165,7 @@ async fn a_zone_that_hangs_is_ended_at_its_deadline() {
     let short = Lease { wall: Duration::from_millis(300), ..lease() };
     let mut leased = running.client.lease(&short, Descriptors::default()).await.unwrap();
     let begun = Moment::now();
-    assert!(matches!(leased.frames.receive().await, Err(ReceiveError::Ended)));
+    assert!(matches!(leased.frames.receive(1 << 20).await, Err(ReceiveError::Ended)));
     assert!((Duration::from_millis(250)..Duration::from_secs(5)).contains(&begun.elapsed()));
 }
 
@@ -177,7 +175,7 @@ async fn a_caller_that_sends_a_seed_loses_its_zone() {
     let mut leased = running.client.lease(&lease(), Descriptors::default()).await.unwrap();
     let seed = ToZone { message: Some(to_zone::Message::Seed(Seed::default())) };
     leased.frames.send(&seed).await.unwrap();
-    assert!(matches!(leased.frames.receive().await, Err(ReceiveError::Ended)));
+    assert!(matches!(leased.frames.receive(1 << 20).await, Err(ReceiveError::Ended)));
 }
 
 #[tokio::test]
@@ -206,7 +204,7 @@ async fn the_daemon_takes_its_zones_along() {
     let mut leased = running.client.lease(&lease(), Descriptors::default()).await.unwrap();
     running.daemon.abort();
     let _ = running.daemon.await;
-    assert!(leased.frames.receive().await.is_err());
+    assert!(leased.frames.receive(1 << 20).await.is_err());
 }
 
 #[tokio::test]

@@ -1,8 +1,11 @@
 //! Frames over asynchronous streams.
 
 use bytes::{Buf as _, BytesMut};
-use octroi_attest::frame::{self, Decoder, FrameError};
-use octroi_proto::wire::zone as wire;
+use octroi_attest::{
+    frame::{self, Decoder, FrameError},
+    said,
+};
+use octroi_proto::wire::zone::{self as wire, to_host};
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     net::unix::{OwnedReadHalf, OwnedWriteHalf},
@@ -19,6 +22,11 @@ pub(crate) struct Incoming<R> {
 impl<R: AsyncRead + Unpin> Incoming<R> {
     pub(crate) fn new(source: R, limit: usize) -> Self {
         Self { source, decoder: Decoder::new(limit), arrived: BytesMut::new() }
+    }
+
+    /// Takes no frame that is longer than this from now on.
+    fn limit(&mut self, limit: usize) {
+        self.decoder.limit(limit);
     }
 
     /// The next frame, its length left off; `None` when the stream ended before one began.
@@ -72,13 +80,14 @@ impl Frames {
         self.outgoing.write_all(&bytes).await.map_err(FrameError::Channel)
     }
 
-    /// What the zone says next: hostile. Giving up on it loses nothing.
+    /// What the zone says next, in at most so many bytes: hostile. Giving up on it loses nothing.
     ///
     /// # Errors
     /// [`ReceiveError`]; nothing more will come.
-    pub async fn receive(&mut self) -> Result<wire::ToHost, ReceiveError> {
+    pub async fn receive(&mut self, most: usize) -> Result<to_host::Message, ReceiveError> {
+        self.incoming.limit(most.min(frame::TO_HOST));
         let frame = self.incoming.next().await?.ok_or(ReceiveError::Ended)?;
-        Ok(frame::decode(&frame)?)
+        Ok(said::decode(&frame)?)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::{os::fd::AsFd as _, process::Command, sync::OnceLock};
 
+use octroi_attest::frame;
 use octroi_proto::wire::zone::{Question, ToZone, to_zone};
 use tokio::io::AsyncWriteExt as _;
 
@@ -35,11 +36,9 @@ async fn order(running: &mut Running, order: &str) -> Option<String> {
     let bytes = frame::encode(&work, frame::TO_ZONE).unwrap();
     running.channel().write_all(&bytes).await.unwrap();
     let answer = timeout(Duration::from_secs(20), Incoming::new(running.channel(), 4096).next()).await.unwrap();
-    let message = frame::decode::<ToHost>(&answer.ok()??).unwrap().message;
-    match message {
-        Some(Message::Withheld(withheld)) => Some(withheld.cause),
-        other => panic!("{other:?}"),
-    }
+    let message = said::decode(&answer.ok()??).unwrap();
+    let Message::Withheld(withheld) = message else { panic!("{message:?}") };
+    Some(withheld.cause)
 }
 
 async fn asked(text: &str) -> Option<String> {

@@ -157,13 +157,15 @@ async fn send(frames: &mut Frames, word: Word) -> Result<(), LoadError> {
 }
 
 async fn receive(frames: &mut Frames) -> Result<Message, LoadError> {
-    match frames.receive().await {
-        Ok(frame) => frame.message.ok_or(LoadError::Lied("nothing")),
+    match frames.receive(MOST_SAID).await {
+        Ok(message) => Ok(message),
         Err(ReceiveError::Ended) => Err(LoadError::Zone("it is gone")),
         Err(ReceiveError::Frame(_)) => Err(LoadError::Lied("what is no frame")),
     }
 }
 
+/// Of a frame: a report names a thousand rows at most. Bytes.
+const MOST_SAID: usize = 2 * 1024 * 1024;
 const MOST_STANZAS: usize = 8;
 const MOST_ARGUMENTS: usize = 8;
 const MOST_BYTES: usize = 2_048;

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use octroi_proto::wire::zone::{KeyRequest, Question, Ready, SealedKeys, Seed, Withheld};
+use octroi_proto::wire::zone::{
+    KeyRequest, Question, Ready, SealedKeys, Seed, ToHost, Withheld, to_host::Message as FromZone,
+};
 use proptest::prelude::*;
 use tokio::{
     net::UnixStream,
@@ -128,6 +130,20 @@ async fn a_zone_that_hangs_is_waited_for_and_its_caller_can_leave() {
 }
 
 #[tokio::test]
+async fn a_frame_that_would_unfold_in_memory_ends_it() {
+    let mut scene = scene();
+    // An answer of seven million empty columns.
+    let columns = 7_000_000_u32;
+    let head = [&[0x32, 0x84, 0xbf, 0xd6, 0x06, 0x0a, 0x80, 0xbf, 0xd6, 0x06][..]].concat();
+    let length = u32::try_from(head.len()).unwrap() + 2 * columns;
+    let flood = [&length.to_le_bytes()[..], &head, &[0x0a, 0].repeat(columns as usize)].concat();
+    let mut zone = std::mem::replace(&mut scene.zone, UnixStream::pair().unwrap().0);
+    let flooding = tokio::spawn(async move { zone.write_all(&flood).await });
+    assert!(matches!(scene.end().await, End::ZoneGarbled(FrameError::Unfolds)));
+    drop(flooding.await.unwrap());
+}
+
+#[tokio::test]
 async fn a_length_beyond_the_limit_ends_it_at_once() {
     let mut scene = scene();
     scene.zone.write_all(&[0, 0, 0, 2]).await.unwrap();
@@ -143,8 +159,8 @@ proptest! {
             scene.zone.write_all(&bytes).await.unwrap();
             drop(std::mem::replace(&mut scene.zone, UnixStream::pair().unwrap().0));
             let mut heard = Incoming::new(&mut scene.caller, frame::TO_HOST);
-            while let Some(message) = next::<_, ToHost>(&mut heard).await.unwrap() {
-                assert!(!matches!(message.message, None | Some(FromZone::Warm(_) | FromZone::Ready(_))));
+            while let Some(frame) = heard.next().await.unwrap() {
+                assert!(!matches!(Word::of(&frame).unwrap(), Word::Warm | Word::Ready));
             }
             scene.end().await;
         });
