@@ -44,7 +44,8 @@ pub enum Expression<C> {
     },
     /// A function of the list.
     Call(Function, Vec<Expression<C>>),
-    /// The value as another type, where every value has its counterpart.
+    /// The value as another type, where every value has its counterpart, but for days that lie beyond all moments: those
+    /// are missing.
     Cast(Box<Expression<C>>, Type),
     /// The value as another type; missing where it has no counterpart.
     TryCast(Box<Expression<C>>, Type),
@@ -104,7 +105,8 @@ pub enum Arithmetic {
 /// The functions that may be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Function {
-    /// The start of the period that a moment lies in: a period by name, and a timestamp.
+    /// The start of the period that a moment lies in: a period by name, and a timestamp. Missing where the period began
+    /// before all moments.
     DateTrunc,
     /// A part of a moment: its name, and a date or timestamp.
     DatePart,

@@ -56,6 +56,12 @@ pub enum Rejection {
         /// What was written.
         construct: &'static str,
     },
+    /// A number or a form beyond what a construct can be given.
+    #[error("what is given to {construct} is beyond its bounds: write a smaller number, or a shorter form")]
+    Bounds {
+        /// What was written.
+        construct: &'static str,
+    },
     /// A cast that some value would make fail.
     #[error("a cast can fail on a value: write TRY_CAST, which gives NULL instead, or leave it out")]
     Cast,

@@ -1,6 +1,8 @@
 //! What an expression's values are, and whether one can be missing. Whatever is not listed here has no type, and what has
 //! no type is not allowed.
 
+use std::ops::RangeInclusive;
+
 use crate::{
     expression::{Arithmetic, Expression, Function, Literal},
     judge::Rejection,
@@ -10,7 +12,7 @@ use crate::{
 /// The type of an expression, given its columns'.
 ///
 /// # Errors
-/// [`Rejection::Type`], [`Rejection::TooWide`], [`Rejection::Cast`], [`Rejection::Column`].
+/// [`Rejection::Type`], [`Rejection::Bounds`], [`Rejection::TooWide`], [`Rejection::Cast`], [`Rejection::Column`].
 pub fn type_of<C: Copy>(expression: &Expression<C>, columns: &impl Fn(C) -> Option<Type>) -> Result<Type, Rejection> {
     let of = |inner: &Expression<C>| type_of(inner, columns);
     match expression {
@@ -26,7 +28,12 @@ pub fn type_of<C: Copy>(expression: &Expression<C>, columns: &impl Fn(C) -> Opti
             let holds = of(one)?;
             list.iter().try_for_each(|value| same(holds, value.holds(), "IN").map(drop)).map(|()| Type::Boolean)
         }
-        Expression::Like { value, .. } => text(of(value)?, "LIKE").map(|()| Type::Boolean),
+        Expression::Like { value, pattern, .. } => {
+            text(of(value)?, "LIKE")?;
+            // The engine makes a machine of it, and gives up on one that is too large: when it meets a row.
+            let short = pattern.chars().count() <= MOST_FORM;
+            if short { Ok(Type::Boolean) } else { Err(Rejection::Bounds { construct: "LIKE" }) }
+        }
         Expression::Arithmetic(operation, left, right) => arithmetic(*operation, of(left)?, of(right)?),
         Expression::Negate(one) => signless(of(one)?, "-"),
         Expression::Case { branches, otherwise } => case(branches, otherwise.as_deref(), columns),
@@ -47,6 +54,8 @@ pub fn may_be_null<C: Copy>(expression: &Expression<C>, columns: &impl Fn(C) -> 
         Expression::Literal(literal) => matches!(literal, Literal::Null(_)),
         Expression::And(all) | Expression::Or(all) => all.iter().any(|one| may_be_null(one, columns)),
         Expression::IsNull(_) => false,
+        // A day can lie beyond all moments.
+        Expression::Cast(_, Type::Timestamp) => true,
         Expression::Not(one)
         | Expression::Like { value: one, .. }
         | Expression::Negate(one)
@@ -96,11 +105,14 @@ fn call<C>(function: Function, arguments: &[Expression<C>], holds: &[Type]) -> R
         (Function::Lower | Function::Upper | Function::Trim, [Type::String]) => Ok(Type::String),
         (Function::CharacterLength, [Type::String]) => Ok(SMALL),
         (Function::Substring, [Type::String, rest @ ..]) if matches!(rest.len(), 1 | 2) => {
-            match (spelled(1), spelled(2)) {
-                (Some(Literal::Integer(_)), None) if rest.len() == 1 => Ok(Type::String),
-                (Some(Literal::Integer(_)), Some(Literal::Integer(0..))) => Ok(Type::String),
+            let bounded = match (spelled(1), spelled(2)) {
+                (Some(Literal::Integer(from)), None) if rest.len() == 1 => within(&PLACES, *from, "substring"),
+                (Some(Literal::Integer(from)), Some(Literal::Integer(length))) => {
+                    within(&PLACES, *from, "substring").and_then(|()| within(&LENGTHS, *length, "substring"))
+                }
                 _ => Err(Rejection::Type { construct: "substring" }),
-            }
+            };
+            bounded.map(|()| Type::String)
         }
         (Function::StartsWith, [Type::String, Type::String]) => Ok(Type::Boolean),
         (Function::Coalesce, [_, ..]) => all_same(holds, "coalesce"),
@@ -126,7 +138,7 @@ fn arithmetic(operation: Arithmetic, left: Type, right: Type) -> Result<Type, Re
     digits.map(Type::Integer).ok_or(Rejection::TooWide)
 }
 
-/// Casts under which every value has its counterpart.
+/// Casts under which every value has its counterpart, but for days that lie beyond all moments.
 fn cast(from: Type, to: Type) -> Result<Type, Rejection> {
     match (from, to) {
         // BIGINT is as wide as a whole number is: nothing is narrowed.
@@ -191,9 +203,19 @@ fn one_of(literal: Option<&Literal>, list: &[&str], construct: &'static str) -> 
     }
 }
 
+/// What is spelled out, within these bounds.
+fn within(bounds: &RangeInclusive<i64>, value: i64, construct: &'static str) -> Result<(), Rejection> {
+    if bounds.contains(&value) { Ok(()) } else { Err(Rejection::Bounds { construct }) }
+}
+
 const PERIODS: &[&str] = &["year", "quarter", "month", "week", "day", "hour", "minute", "second"];
 const PARTS: &[&str] = &["year", "quarter", "month", "week", "day", "doy", "dow", "isodow", "hour", "minute", "second"];
 /// Of years, lengths and the like: 32 bits.
 const SMALL: Type = Type::Integer(Digits::OF_32_BITS);
+/// Characters of a text are counted in 32 bits.
+const PLACES: RangeInclusive<i64> = -(1 << 31)..=1 << 31;
+const LENGTHS: RangeInclusive<i64> = 0..=1 << 31;
+/// Characters of a form.
+const MOST_FORM: usize = 1_000;
 /// Most digits that a decimal of 128 bits has.
 const QUOTIENT: u8 = 38;

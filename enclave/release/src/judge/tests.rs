@@ -101,6 +101,13 @@ fn each_subject_is_counted_beside_each_argument_that_can_be_missing() {
     );
 }
 
+#[test]
+fn a_day_beyond_all_moments_is_thought_of() {
+    let moment = Expression::Cast(column(AT).into(), Type::Timestamp);
+    let judged = verdict(grouped(vec![], vec![of(Aggregation::Count, moment)])).unwrap();
+    assert!(judged.counts().iter().any(|count| count.beside.is_some()));
+}
+
 fn joined(kind: JoinKind, filter: Option<Row>) -> Plan {
     let weather = |column| RowColumn { scan: 1, column };
     let on = vec![(column(MONTH), column(weather(0)))];
@@ -141,13 +148,18 @@ fn what_could_fail_on_a_value_is_refused() {
     };
     assert!(filtered(period("month")).is_ok());
     assert_eq!(filtered(period("fortnight")).unwrap_err(), Rejection::Type { construct: "date_trunc" });
-    let length = |length| {
-        let place = Expression::Literal(Literal::Integer(1));
+    let length = |from, length| {
+        let place = Expression::Literal(Literal::Integer(from));
         let part = vec![column(CARRIER), place, Expression::Literal(Literal::Integer(length))];
         is(Expression::Call(Function::Substring, part), column(CARRIER))
     };
-    assert!(filtered(length(2)).is_ok());
-    assert!(filtered(length(-2)).is_err());
+    assert!(filtered(length(1, 2)).is_ok());
+    for (from, most) in [(1, -2), (i64::MIN, 2), (i64::MAX, 2), (1, i64::MAX)] {
+        assert_eq!(filtered(length(from, most)).unwrap_err(), Rejection::Bounds { construct: "substring" });
+    }
+    let form = |pattern: String| Expression::Like { value: column(CARRIER).into(), pattern, any_case: true };
+    assert!(filtered(form("_".repeat(1_000))).is_ok());
+    assert_eq!(filtered(form("_".repeat(1_001))).unwrap_err(), Rejection::Bounds { construct: "LIKE" });
 }
 
 #[test]
