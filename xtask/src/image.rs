@@ -26,7 +26,7 @@ use clap::Args;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-pub(crate) use self::guest::{Guest, nextest as guest_nextest};
+pub(crate) use self::guest::{Guest, lint as guest_lint, nextest as guest_nextest};
 use self::{
     again::AgainError,
     archive::Archive,

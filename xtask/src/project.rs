@@ -76,6 +76,12 @@ impl Project {
         command
     }
 
+    /// Clippy as a compiler, of the toolchain whose cargo runs us.
+    pub(crate) fn clippy(&self) -> PathBuf {
+        let beside = Path::new(&self.cargo).with_file_name("clippy-driver");
+        if beside.is_file() { beside } else { "clippy-driver".into() }
+    }
+
     /// A command, run in the clone.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);

@@ -33,12 +33,27 @@ pub(super) fn build(project: &Project, guest: Guest) -> Command {
     command
 }
 
+/// What lints the guest: builds its tests by clippy, a compiler too. So what was linted is what is tested, and the engine
+/// below it, built for the image, is not checked a second time.
+pub(crate) fn lint(project: &Project) -> Command {
+    let mut command = project.cargo(&["test", "--no-run", "--profile", PROFILE]);
+    prepare(project, Guest::Engine, &mut command);
+    by_clippy(project, &mut command);
+    command
+}
+
 /// What runs the guest's own tests, by this nextest.
 pub(crate) fn nextest(project: &Project, program: &Path) -> Command {
     let mut command = project.command(program);
     command.args(["nextest", "run", "--cargo-profile", PROFILE]);
     prepare(project, Guest::Engine, &mut command);
+    by_clippy(project, &mut command);
     command
+}
+
+/// As `cargo clippy -- -D warnings` sets it.
+fn by_clippy(project: &Project, command: &mut Command) {
+    command.env("RUSTC_WORKSPACE_WRAPPER", project.clippy()).env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings");
 }
 
 fn prepare(project: &Project, guest: Guest, command: &mut Command) {

@@ -102,6 +102,7 @@ impl Step {
                 component(project, "clippy", "clippy")?;
                 let lints = ["--all-targets", "--locked", "--", "-D", "warnings"];
                 process::run(project.cargo(&["clippy", "--workspace"]).args(GUEST).args(lints))?;
+                process::run(&mut image::guest_lint(project))?;
             }
             Self::Deny => {
                 let program = tool::DENY.ready(project)?;
@@ -123,7 +124,7 @@ impl Step {
                 let mut nextest = project.command(&program);
                 nextest.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--retries", "0"]);
                 process::overhear(coloured(tools(nextest.args(GUEST), kit)), &mut *hear)?;
-                // The engine's own tests, from the optimised build that the image is made of.
+                // The engine's own tests, above the optimised build of it that the image is made of.
                 let mut nextest = image::guest_nextest(project, &program);
                 nextest.args(["--no-fail-fast", "--retries", "0"]);
                 process::overhear(coloured(tools(&mut nextest, kit)), hear)?;
