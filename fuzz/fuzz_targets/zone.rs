@@ -12,8 +12,8 @@ use octroi_attest::{
     Approved, Backend, FileColumns, FileKeys, Key, Launch, LaunchKey, OpenKeys, Parts, Recipient, Zone,
     envelope::{Binding, Expected, seal},
     frame::{self, Decoder},
-    said,
     reference::Approval,
+    said,
 };
 use octroi_fuzz::{damage, rest, text};
 use octroi_proto::{Instant, wire::zone as wire};

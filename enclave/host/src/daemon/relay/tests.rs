@@ -134,7 +134,7 @@ async fn a_frame_that_would_unfold_in_memory_ends_it() {
     let mut scene = scene();
     // An answer of seven million empty columns.
     let columns = 7_000_000_u32;
-    let head = [&[0x32, 0x84, 0xbf, 0xd6, 0x06, 0x0a, 0x80, 0xbf, 0xd6, 0x06][..]].concat();
+    let head = [0x32, 0x85, 0xbf, 0xd6, 0x06, 0x0a, 0x80, 0xbf, 0xd6, 0x06];
     let length = u32::try_from(head.len()).unwrap() + 2 * columns;
     let flood = [&length.to_le_bytes()[..], &head, &[0x0a, 0].repeat(columns as usize)].concat();
     let mut zone = std::mem::replace(&mut scene.zone, UnixStream::pair().unwrap().0);
