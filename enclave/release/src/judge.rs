@@ -204,6 +204,9 @@ impl<'a> Judge<'a> {
         for (left, right) in &join.on {
             self.within(left, &join.left)?;
             self.within(right, &join.right)?;
+            if reads_nothing(left) || reads_nothing(right) {
+                return Err(Rejection::Join);
+            }
             same(self.row_type(left)?, self.row_type(right)?, "a join")?;
         }
         match (&join.filter, join.kind) {
@@ -393,6 +396,13 @@ fn columns_of(expression: &Expression<RowColumn>, see: &mut impl FnMut(RowColumn
             see(*column);
         }
     });
+}
+
+/// Whether it is the same for every row.
+fn reads_nothing(expression: &Expression<RowColumn>) -> bool {
+    let mut nothing = true;
+    columns_of(expression, &mut |_| nothing = false);
+    nothing
 }
 
 fn step_expressions(step: &Step) -> impl Iterator<Item = &Expression<usize>> {

@@ -128,6 +128,10 @@ fn joins_are_on_equality_and_missing_partners_are_thought_of() {
     assert!(verdict(joined(JoinKind::Inner, Some(condition.clone()))).is_ok());
     assert_eq!(verdict(joined(JoinKind::Full, Some(condition))).unwrap_err(), Rejection::Join);
     let Plan { rows: Rows::Join(mut join), .. } = joined(JoinKind::Inner, None) else { panic!("a join") };
+    let of_no_row = Expression::Literal(Literal::Integer(1));
+    join.on[0].0 = of_no_row;
+    let constant = Plan { rows: Rows::Join(join.clone()), ..joined(JoinKind::Inner, None) };
+    assert_eq!(verdict(constant).unwrap_err(), Rejection::Join);
     join.on.clear();
     assert_eq!(verdict(Plan { rows: Rows::Join(join), ..joined(JoinKind::Inner, None) }).unwrap_err(), Rejection::Join);
 }
