@@ -14,7 +14,9 @@ use std::{
 
 use datafusion::execution::TempFileFactory;
 
-use crate::{engine, scratch::Scratch, sys};
+use octroi_zone::{engine, scratch::Scratch};
+
+use crate::sys;
 
 /// Where this zone's disks come from.
 #[derive(Debug)]

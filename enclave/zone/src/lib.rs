@@ -1,5 +1,6 @@
-//! What a zone does with a table's rows: opens them, asks them, takes them in.
+//! What a zone does with a table's rows: opens them, asks them, puts them aside, takes them in.
 
 pub mod engine;
 pub mod load;
+pub mod scratch;
 pub mod table;

@@ -12,7 +12,6 @@
 mod confine;
 mod disks;
 mod init;
-mod scratch;
 mod sys;
 
 use std::{

@@ -163,7 +163,7 @@ async fn collect(session: &SessionState, plan: LogicalPlan, memory: usize) -> Re
     let mut batches: Vec<RecordBatch> = Vec::new();
     let mut bytes = 0_usize;
     while let Some(batch) = stream.next().await {
-        let batch = batch?;
+        let batch = compact(batch?)?;
         bytes = bytes.saturating_add(batch.get_array_memory_size());
         if bytes > memory {
             return Err(Cause::OutOfMemory);
@@ -171,6 +171,16 @@ async fn collect(session: &SessionState, plan: LogicalPlan, memory: usize) -> Re
         batches.push(batch);
     }
     concat_batches(&schema, &batches).map_err(engine)
+}
+
+/// Texts that are views keep alive whatever they were cut from: a cell, all of the batch that it was read in.
+fn compact(batch: RecordBatch) -> Result<RecordBatch, Cause> {
+    let (schema, columns, _) = batch.into_parts();
+    let column = |column: ArrayRef| match column.as_string_view_opt() {
+        Some(texts) => Arc::new(texts.gc()),
+        None => column,
+    };
+    RecordBatch::try_new(schema, columns.into_iter().map(column).collect()).map_err(engine)
 }
 
 fn counted(counts: &ArrayRef) -> Result<&[u64], Cause> {

@@ -41,6 +41,28 @@ fn what_is_spilled_comes_back() {
     }
 }
 
+/// The engine's exchange between threads reads what it spills while it goes on spilling.
+#[test]
+fn what_was_written_can_be_read_before_the_file_is_finished() {
+    let (_, scratch) = scratch(8);
+    let file = scratch.create_temp_file("a test").unwrap();
+    let (mut writer, mut read, mut written) = (file.open_writer().unwrap(), Vec::new(), Vec::new());
+    let mut stream = file.read_stream().unwrap();
+    for round in 0..40_usize {
+        let batch: Vec<u8> = (0..round * 1_777).map(|at| (at / 3 + round) as u8).collect();
+        writer.write_all(&batch).unwrap();
+        writer.flush().unwrap();
+        written.extend(batch);
+        while read.len() < written.len() {
+            read.extend(block_on(stream.next()).unwrap().unwrap());
+        }
+    }
+    writer.finish().unwrap();
+    assert!(block_on(stream.next()).is_none());
+    assert!(read == written && read.len() > 5 * block::CONTENT);
+    assert!(self::read(file.as_ref()).unwrap() == written);
+}
+
 #[test]
 fn the_disk_sees_no_content() {
     let (disk, scratch) = scratch(2);

@@ -1,0 +1,197 @@
+//! What does not fit in memory goes through the scratch disk, and comes back the same or not at all.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    os::unix::fs::FileExt as _,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use arrow::{
+    array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringViewArray},
+    datatypes::{Decimal128Type, Field, Int64Type},
+};
+use bytes::Bytes;
+use datafusion::{
+    catalog::TableProvider,
+    common::DataFusionError,
+    datasource::MemTable,
+    execution::{SpillFile, SpillWriter, TempFileFactory},
+};
+use futures::Stream;
+use octroi_proto::wire::v1;
+use octroi_release::{
+    Aggregate, Aggregation, Digits, Expression, LeastSubjects, OutputColumn, Plan, RowColumn, Rows, Scan, Schemas,
+    Table, Type, judge,
+};
+
+use crate::{
+    engine::{
+        execute::{Executor, Outcome, Run},
+        question::Limits,
+        raise::form,
+        refusal::Cause,
+    },
+    scratch::Scratch,
+};
+
+const PLANTED: &str = "rue de la Liberte, Dijon";
+const GROUPS: i64 = 40_000;
+const ROWS: i64 = 5 * GROUPS;
+/// Enough for the answer, and not for what is counted on the way to it.
+const MEMORY: usize = 12 << 20;
+const SCRATCH: u64 = 256 << 20;
+
+#[test]
+fn what_is_spilled_is_answered_as_if_it_had_fit_and_never_lies_in_clear() {
+    let whole = told(&run(1 << 30, None).unwrap());
+    assert_eq!(whole, expected());
+    assert!(matches!(run(MEMORY, None), Err(Cause::OutOfMemory)));
+    let disk = tempfile::tempfile().unwrap();
+    let scratch = Scratch::new(disk.try_clone().unwrap(), SCRATCH).unwrap();
+    let spilled = told(&run(MEMORY, Some(Arc::new(scratch))).unwrap());
+    assert!(spilled == whole);
+    let mut seen = vec![0; usize::try_from(disk.metadata().unwrap().len()).unwrap()];
+    disk.read_exact_at(&mut seen, 0).unwrap();
+    assert!(seen.len() > 1 << 20, "{} bytes were spilled", seen.len());
+    for word in ["rue de la Liberte", "Dijon"] {
+        assert!(!seen.windows(word.len()).any(|window| window == word.as_bytes()), "{word} lies in clear");
+    }
+}
+
+#[test]
+fn a_bit_that_the_host_flips_on_the_way_ends_the_question() {
+    let disk = tempfile::tempfile().unwrap();
+    let scratch = Scratch::new(disk.try_clone().unwrap(), SCRATCH).unwrap();
+    let flipping = Flipping { scratch, disk: Arc::new(disk) };
+    let ended = run(MEMORY, Some(Arc::new(flipping)));
+    assert!(matches!(ended, Err(Cause::DamagedFile)), "{:?}", ended.err());
+}
+
+#[test]
+fn a_scratch_disk_that_is_full_is_too_little_memory() {
+    let scratch = Scratch::new(tempfile::tempfile().unwrap(), 1 << 20).unwrap();
+    let ended = run(MEMORY, Some(Arc::new(scratch)));
+    assert!(matches!(ended, Err(Cause::OutOfMemory)), "{:?}", ended.err());
+}
+
+/// A host that flips one bit of what was written, before it is read.
+struct Flipping {
+    scratch: Scratch,
+    disk: Arc<File>,
+}
+
+struct Flipped {
+    file: Arc<dyn SpillFile>,
+    disk: Arc<File>,
+}
+
+impl TempFileFactory for Flipping {
+    fn create_temp_file(&self, description: &str) -> Result<Arc<dyn SpillFile>, DataFusionError> {
+        let file = self.scratch.create_temp_file(description)?;
+        Ok(Arc::new(Flipped { file, disk: Arc::clone(&self.disk) }))
+    }
+}
+
+impl SpillFile for Flipped {
+    fn size(&self) -> Option<u64> {
+        self.file.size()
+    }
+
+    fn read_stream(
+        &self,
+    ) -> Result<Pin<Box<dyn Stream<Item = Result<Bytes, DataFusionError>> + Send>>, DataFusionError> {
+        let mut byte = [0];
+        self.disk.read_exact_at(&mut byte, 70_001).unwrap();
+        self.disk.write_all_at(&[byte[0] ^ 4], 70_001).unwrap();
+        self.file.read_stream()
+    }
+
+    fn open_writer(&self) -> Result<Box<dyn SpillWriter>, DataFusionError> {
+        self.file.open_writer()
+    }
+}
+
+fn run(memory: usize, scratch: Option<Arc<dyn TempFileFactory>>) -> Result<Outcome, Cause> {
+    let column = |column| Expression::Column(RowColumn { scan: 0, column });
+    let plan = Plan {
+        scans: vec![Scan { table: 0 }],
+        rows: Rows::Scan(0),
+        keys: vec![column(1)],
+        aggregates: vec![
+            Aggregate { of: Aggregation::CountRows, argument: None },
+            Aggregate { of: Aggregation::Sum, argument: Some(column(2)) },
+        ],
+        steps: Vec::new(),
+        output: (0..3).map(|place| OutputColumn { name: format!("c{place}") }).collect(),
+    };
+    let limits = Limits { memory, scratch: SCRATCH, rows: 1, bytes: 1, wall: Duration::from_secs(120) };
+    let run = Run {
+        judged: Arc::new(judge(plan, &schemas()).unwrap()),
+        tables: vec![Some(table())],
+        limits,
+        least_subjects: LeastSubjects::new(3).unwrap(),
+        scratch,
+    };
+    let executor = Executor::start(2).unwrap();
+    let outcome = executor.run(run, Instant::now() + limits.wall);
+    executor.stop();
+    outcome
+}
+
+/// In every seventh place there is one person alone.
+fn row(number: i64) -> (i64, String, i64) {
+    let place = number * 7_919 % GROUPS;
+    let person = if place % 7 == 0 { place } else { number };
+    (person, format!("{place:06} {PLANTED}"), number % 100)
+}
+
+fn expected() -> BTreeMap<String, (i64, i128)> {
+    let mut places = BTreeMap::new();
+    for (person, place, spent) in (0..ROWS).map(row) {
+        if place.split_once(' ').unwrap().0.parse::<i64>().unwrap() % 7 != 0 {
+            let told: &mut (i64, i128) = places.entry(place).or_default();
+            *told = (told.0 + 1, told.1 + i128::from(spent));
+        } else {
+            assert!(person < GROUPS);
+        }
+    }
+    places
+}
+
+fn told(outcome: &Outcome) -> BTreeMap<String, (i64, i128)> {
+    let (keys, counts) = (outcome.kept.column(0).as_string_view(), outcome.kept.column(1).as_primitive::<Int64Type>());
+    let sums = outcome.kept.column(2).as_primitive::<Decimal128Type>();
+    let row = |row| (keys.value(row).to_owned(), (counts.value(row), sums.value(row)));
+    (0..outcome.kept.num_rows()).map(row).collect()
+}
+
+fn schemas() -> Schemas {
+    use v1::ColumnType::{Integer, String};
+    let columns = [("person", Integer), ("place", String), ("spent", Integer)];
+    let columns =
+        columns.map(|(name, holds)| v1::Column { name: name.into(), r#type: holds.into(), ..v1::Column::default() });
+    let schema = v1::TableSchema { name: "trips".into(), columns: columns.into(), subjects: vec!["person".into()] };
+    Schemas::new(vec![Table::parse(&schema).unwrap()])
+}
+
+fn table() -> Arc<dyn TableProvider> {
+    let whole = Type::Integer(Digits::STORED);
+    let fields = [("person", whole), ("place", Type::String), ("spent", whole)];
+    let fields = fields.map(|(name, holds)| Field::new(name, form(holds), true));
+    let schema = Arc::new(arrow::datatypes::Schema::new(fields.to_vec()));
+    let batch = |first: i64| {
+        let rows: Vec<_> = (first..(first + 8_000).min(ROWS)).map(row).collect();
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.0))),
+            Arc::new(StringViewArray::from_iter_values(rows.iter().map(|row| row.1.as_str()))),
+            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.2))),
+        ];
+        RecordBatch::try_new(Arc::clone(&schema), columns).unwrap()
+    };
+    let batches: Vec<_> = (0..ROWS).step_by(8_000).map(batch).collect();
+    let (first, second) = batches.split_at(batches.len() / 2);
+    Arc::new(MemTable::try_new(Arc::clone(&schema), vec![first.to_vec(), second.to_vec()]).unwrap())
+}
