@@ -14,6 +14,7 @@
 //! second piece of work, or any word about data beside the answer.
 
 mod answer;
+mod calendar;
 mod execute;
 mod functions;
 mod lower;

@@ -4,14 +4,17 @@
 
 use arrow::{
     array::{Array, AsArray, RecordBatch},
-    datatypes::{DataType, Decimal128Type, Decimal256Type, Float64Type, Int64Type},
-    util::display::array_value_to_string,
+    datatypes::{
+        DataType, Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int64Type, TimeUnit,
+        TimestampMicrosecondType,
+    },
 };
+use octroi_attest::said::MOST_UNFOLDED;
 use octroi_proto::wire::v1::{AnswerColumn, AnswerRow, AnswerTable, AnswerValue, answer_value::Value};
 use octroi_release::{Judged, Literal, Type};
 use prost::Message as _;
 
-use super::{execute::Outcome, question::Limits, refusal::Cause};
+use super::{calendar::Written, execute::Outcome, question::Limits, refusal::Cause};
 
 /// The answer, if it is within its limits.
 ///
@@ -19,6 +22,11 @@ use super::{execute::Outcome, question::Limits, refusal::Cause};
 /// [`Cause::TooManyRows`].
 pub(super) fn answer(judged: &Judged, outcome: &Outcome, limits: &Limits) -> Result<AnswerTable, Cause> {
     if outcome.rows.num_rows() > limits.rows {
+        return Err(Cause::TooManyRows);
+    }
+    let cells =
+        outcome.rows.num_rows() * (outcome.rows.num_columns() * size_of::<AnswerValue>() + size_of::<AnswerRow>());
+    if cells > MOST_UNFOLDED / 2 {
         return Err(Cause::TooManyRows);
     }
     let columns = outcome.rows.columns().iter().zip(judged.output_types()).zip(&judged.plan().output);
@@ -100,15 +108,20 @@ fn whole(values: &dyn Array) -> Result<Values, Cause> {
     Ok((floats.iter().map(|value| value.map(Value::Float)).collect(), "float", "15 significant digits"))
 }
 
-/// In RFC 3339.
+/// In RFC 3339; missing where a year has more than four digits.
 fn moments(values: &dyn Array) -> Result<Vec<Option<Value>>, Cause> {
-    let told = |row: usize| match values.is_null(row) {
-        true => Ok(None),
-        false => {
-            array_value_to_string(values, row).map(|text| Some(Value::String(text))).map_err(|_| Cause::EngineFailed)
+    let told = |written: Option<Written>| written.map(|written| Value::String(written.to_string()));
+    match values.data_type() {
+        DataType::Date32 => {
+            let days = values.as_primitive::<Date32Type>().iter();
+            Ok(days.map(|day| told(day.and_then(Written::day))).collect())
         }
-    };
-    (0..values.len()).map(told).collect()
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            let moments = values.as_primitive::<TimestampMicrosecondType>().iter();
+            Ok(moments.map(|moment| told(moment.and_then(Written::moment))).collect())
+        }
+        _ => Err(Cause::EngineFailed),
+    }
 }
 
 fn keys_without_value(judged: &Judged, kept: &RecordBatch) -> Result<Vec<AnswerRow>, Cause> {

@@ -19,7 +19,10 @@ use datafusion::{
 };
 use octroi_release::{Arithmetic, Comparison, Digits, Expression, Function, Literal, Type, type_of};
 
-use super::functions::{Rounding, quotient, rounding};
+use super::{
+    calendar::{self, Operation, Part, Period},
+    functions::{Rounding, quotient, rounding},
+};
 
 /// What the columns of an expression are called, and what they hold.
 pub(super) struct Columns<'a, C> {
@@ -92,14 +95,30 @@ impl<C: Copy> Columns<'_, C> {
             },
             Expression::Case { branches, otherwise } => self.case(expression, branches, otherwise.as_deref()),
             Expression::Call(function, arguments) => self.call(expression, *function, arguments),
-            Expression::Cast(one, _) => self.raise_as(one, form(self.of(expression)?)),
-            Expression::TryCast(one, to) => Ok(Expr::TryCast(TryCast::new(self.raise(one)?.into(), form(*to)))),
+            Expression::Cast(one, _) => self.convert(one, self.of(expression)?),
+            Expression::TryCast(one, _) => match (self.of(one)?, self.of(expression)?) {
+                (Type::Float, to @ Type::Integer(_))
+                | (
+                    Type::String,
+                    to @ (Type::Integer(_) | Type::Float | Type::Boolean | Type::Date | Type::Timestamp),
+                ) => Ok(Expr::TryCast(TryCast::new(self.raise(one)?.into(), form(to)))),
+                (_, to) => self.convert(one, to),
+            },
         }
     }
 
     /// Raises an expression to another form.
     pub(super) fn raise_as(&self, expression: &Expression<C>, to: DataType) -> Raised {
         Ok(cast(self.raise(expression)?, &form(self.of(expression)?), to))
+    }
+
+    /// Where every value has its counterpart; the engine's own casts of days and moments fail on far ones.
+    fn convert(&self, one: &Expression<C>, to: Type) -> Raised {
+        match (self.of(one)?, to) {
+            (Type::Date, Type::Timestamp) => Ok(call(calendar::function(Operation::Moment), vec![self.raise(one)?])),
+            (Type::Timestamp, Type::Date) => Ok(call(calendar::function(Operation::Day), vec![self.raise(one)?])),
+            _ => self.raise_as(one, form(to)),
+        }
     }
 
     fn chain(&self, all: &[Expression<C>], operator: Operator, of_none: bool) -> Raised {
@@ -191,8 +210,7 @@ impl<C: Copy> Columns<'_, C> {
     fn call(&self, whole: &Expression<C>, function: Function, arguments: &[Expression<C>]) -> Raised {
         let to = form(self.of(whole)?);
         let called = match function {
-            Function::DateTrunc => functions::datetime::date_trunc(),
-            Function::DatePart => functions::datetime::date_part(),
+            Function::DateTrunc | Function::DatePart => return self.of_calendar(function, arguments),
             Function::Floor => rounding(Rounding::Floor),
             Function::Ceiling => rounding(Rounding::Ceiling),
             Function::Round => rounding(Rounding::Round),
@@ -213,8 +231,18 @@ impl<C: Copy> Columns<'_, C> {
             }
             (_, all) => all.iter().map(|one| self.raise(one)).collect::<Result<_, _>>()?,
         };
-        // Lengths and parts come in 32 bits, texts in either of two forms.
+        // Lengths come in 32 bits, texts in either of two forms.
         Ok(Expr::Cast(Cast::new(call(called, arguments).into(), to)))
+    }
+
+    fn of_calendar(&self, function: Function, arguments: &[Expression<C>]) -> Raised {
+        let [Expression::Literal(Literal::String(name)), moment] = arguments else { return Err(unjudged()) };
+        let operation = if function == Function::DateTrunc {
+            Period::named(name).map(Operation::Start)
+        } else {
+            Part::named(name).map(Operation::Part)
+        };
+        Ok(call(calendar::function(operation.ok_or_else(unjudged)?), vec![self.raise(moment)?]))
     }
 }
 

@@ -5,6 +5,9 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "enums of other crates: what is not named is the engine failing")]
 
+use std::io;
+
+use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use octroi_proto::wire::zone as wire;
 use octroi_release::Rejection;
@@ -83,7 +86,9 @@ impl Refused {
     /// As it is told to who asked.
     pub(super) fn to_wire(&self) -> wire::Rejected {
         let (from, to) = self.at.unwrap_or_default();
-        wire::Rejected { code: self.refusal.code().to_owned(), text: self.refusal.to_string(), from, to }
+        // A name in it can be as long as the question.
+        let text = self.refusal.to_string().chars().take(MOST_TEXT).collect();
+        wire::Rejected { code: self.refusal.code().to_owned(), text, from, to }
     }
 }
 
@@ -107,6 +112,7 @@ impl Refusal {
             | Self::NotAllowed { .. }
             | Self::Judged(
                 Rejection::Type { .. }
+                | Rejection::Bounds { .. }
                 | Rejection::Cast
                 | Rejection::TooWide
                 | Rejection::Argument { .. }
@@ -129,12 +135,11 @@ impl From<DataFusionError> for Cause {
     fn from(error: DataFusionError) -> Self {
         match error.find_root() {
             DataFusionError::ResourcesExhausted(_) => Self::OutOfMemory,
+            DataFusionError::IoError(error) if error.kind() == io::ErrorKind::StorageFull => Self::OutOfMemory,
+            DataFusionError::ArrowError(error, _) if is_full(error) => Self::OutOfMemory,
             DataFusionError::ParquetError(_) | DataFusionError::IoError(_) => Self::DamagedFile,
             DataFusionError::ArrowError(error, _)
-                if matches!(
-                    **error,
-                    arrow::error::ArrowError::ParquetError(_) | arrow::error::ArrowError::ExternalError(_)
-                ) =>
+                if matches!(**error, ArrowError::ParquetError(_) | ArrowError::ExternalError(_)) =>
             {
                 Self::DamagedFile
             }
@@ -142,3 +147,11 @@ impl From<DataFusionError> for Cause {
         }
     }
 }
+
+/// The scratch disk is.
+fn is_full(error: &ArrowError) -> bool {
+    matches!(error, ArrowError::IoError(_, error) if error.kind() == io::ErrorKind::StorageFull)
+}
+
+/// Characters of what is told to who asked.
+const MOST_TEXT: usize = 1_000;

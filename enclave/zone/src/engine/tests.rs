@@ -5,3 +5,5 @@
 mod answers;
 mod harness;
 mod questions;
+mod spilling;
+mod total;

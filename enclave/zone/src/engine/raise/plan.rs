@@ -15,7 +15,8 @@ use datafusion::{
         variance::{var_pop_udaf, var_samp_udaf},
     },
     logical_expr::{
-        AggregateUDF, Cast, Expr, LogicalPlan, LogicalPlanBuilder, SortExpr, TableSource, expr::AggregateFunction, lit,
+        AggregateUDF, Cast, Expr, LogicalPlan, LogicalPlanBuilder, Sort, SortExpr, TableSource,
+        expr::AggregateFunction, expr_rewriter::normalize_sorts, lit,
     },
 };
 use octroi_release::{
@@ -64,7 +65,12 @@ pub(in crate::engine) fn steps(judged: &Judged, cells: Arc<dyn TableProvider>) -
                 plan = plan.project(raised.collect::<Result<Vec<_>, DataFusionError>>()?)?;
                 types = expressions.iter().map(|one| columns.of(one)).collect::<Result<_, _>>()?;
             }
-            Step::Sort(keys) => plan = plan.sort(order(keys, &columns, types.len())?)?,
+            Step::Sort(keys) => {
+                let input = plan.build()?;
+                // The builder's own sort takes what a filter before it names for a column.
+                let expr = normalize_sorts(order(keys, &columns, types.len())?, &input)?;
+                plan = LogicalPlanBuilder::from(LogicalPlan::Sort(Sort { expr, input: Arc::new(input), fetch: None }));
+            }
             Step::Limit { skip, most } => {
                 let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
                 plan = plan.limit(size(*skip), most.map(size))?;
