@@ -88,7 +88,7 @@ impl Answer {
 
     /// Fails the test unless the status is this one.
     pub fn expect(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(self.status, status, "curl ended with {}: {}", self.exit, self.text());
         self
     }
 }
