@@ -163,5 +163,5 @@ async fn answer(stream: &mut UnixStream, answer: Answer) {
 const ASK_WITHIN: Duration = Duration::from_secs(5);
 /// For a caller to take a short answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// For a zone to be made, the first template's boot without KVM included.
-const MAKE_WITHIN: Duration = Duration::from_secs(60);
+/// For a zone to be made, the first template's boot without KVM on a busy machine included; serve waits a little longer.
+const MAKE_WITHIN: Duration = Duration::from_secs(110);

@@ -129,20 +129,21 @@ fn a_full_queue_says_so_at_once_and_organisations_take_turns() {
 #[test]
 fn whatever_limit_it_runs_into_the_refusal_is_one() {
     let city = narrow(&[
-        ("zone", "query_seconds", "6"),
+        ("zone", "query_seconds", "15"),
         ("zone", "memory_bytes", "16777216"),
         ("zone", "scratch_bytes", "0"),
         ("zone", "result_bytes", "4096"),
         ("zone", "result_rows", "1"),
     ]);
     city.onboard("audrey", "cour-des-comptes", "auditor");
-    // Many sums over many rows take long, and little memory; many joins take memory first.
-    let long: Vec<String> = (2..102).map(|n| format!("SUM(a.wh * {n} + b.wh - c.wh) AS a{n}")).collect();
+    // Many conditions on many rows take long, and little memory; many joins take memory first.
+    let conditions: Vec<String> = (2..42).map(|n| format!("a.wh * {n} + b.wh - c.wh <> 5")).collect();
     let long = format!(
-        "SELECT {} FROM meters a JOIN meters b ON a.district = b.district JOIN meters c ON a.district = c.district",
-        long.join(", ")
+        "SELECT COUNT(*) n FROM meters a JOIN meters d ON a.household = d.household \
+         JOIN meters b ON a.district = b.district JOIN meters c ON a.district = c.district WHERE {}",
+        conditions.join(" AND ")
     );
-    let wide: Vec<String> = (0..400).map(|n| format!("SUM(wh) + {n} AS a{n}")).collect();
+    let wide: Vec<String> = (0..100).map(|n| format!("SUM(wh) + {n} AS a_name_that_takes_its_room_in_an_answer_{n}")).collect();
     let wide = format!("SELECT {} FROM meters", wide.join(", "));
     let many = "SELECT district, COUNT(*) n FROM meters GROUP BY district";
     let mut refusals = Vec::new();
@@ -154,7 +155,7 @@ fn whatever_limit_it_runs_into_the_refusal_is_one() {
     ] {
         let begun = Instant::now();
         let refused = city.ask("lena", "energie", sql);
-        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}: {sql}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}: {sql}", begun.elapsed());
         assert_eq!(refused["verdict"], "refused", "{refused}");
         refusals.push(refused);
         let last = city.octroi("audrey", &["evidence", "list", "--json"]).expect().out;
