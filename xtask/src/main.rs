@@ -1,9 +1,11 @@
-//! The project's own commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask lake` and `cargo xtask image`.
+//! The project's own commands: `cargo xtask demo`, `cargo xtask test`, `cargo xtask lake`,
+//! `cargo xtask image` and `cargo xtask bench`.
 //!
 //! They work from a clean clone on a machine with a Rust toolchain: what else they need they look for first, install
 //! when they may, and name otherwise. They trust whoever runs them; nothing of this is in the gateway.
 #![expect(clippy::print_stdout, reason = "a conversation with whoever runs it")]
 
+mod bench;
 mod demo;
 mod image;
 mod lake;
@@ -37,6 +39,8 @@ enum Command {
     Lake(lake::Options),
     /// Build what a zone boots: Debian's kernel, and an initramfs with the guest's program
     Image(image::Options),
+    /// Measure, against the goals and against others run side by side
+    Bench(bench::Options),
 }
 
 /// Why a command did not come to its end.
@@ -52,6 +56,8 @@ enum Failure {
     Lake(#[from] lake::LakeError),
     #[error(transparent)]
     Image(#[from] image::ImageError),
+    #[error(transparent)]
+    Bench(#[from] bench::BenchError),
 }
 
 fn main() -> ExitCode {
@@ -71,6 +77,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Test(options) => test::run(&project, &options)?,
         Command::Lake(options) => lake::run(&project, &options)?,
         Command::Image(options) => image::run(&project, &options)?,
+        Command::Bench(options) => bench::run(&project, &options)?,
     }
     Ok(())
 }

@@ -94,7 +94,11 @@ impl<'a> Kit<'a> {
                 tool.ready(project)?;
             }
         }
-        let python = if needs.contains(&Need::Python) { Some(Python::ready(project)?) } else { None };
+        let python = if needs.contains(&Need::Python) {
+            Some(Python::ready(project, &project.root().join("tests/requirements.txt"))?)
+        } else {
+            None
+        };
         println!("ready");
         Ok(Self { project, python })
     }

@@ -20,7 +20,7 @@ use crate::disks::Device;
 
 /// Which files the engine may open.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Reach {
+pub enum Reach {
     /// None: it has its descriptors.
     Nothing,
     /// A VM's own disks.
@@ -29,7 +29,7 @@ pub(crate) enum Reach {
 
 /// Why the engine is not confined; it must not go on.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ConfineError {
+pub enum ConfineError {
     /// A limit cannot be set.
     #[error("a resource limit cannot be set")]
     Limit(#[source] rustix::io::Errno),
@@ -51,7 +51,7 @@ pub(crate) enum ConfineError {
 ///
 /// # Errors
 /// [`ConfineError`]; whatever was already given up stays so.
-pub(crate) fn enter(reach: Reach) -> Result<(), ConfineError> {
+pub fn enter(reach: Reach) -> Result<(), ConfineError> {
     limit(Resource::Core, 0)?;
     limit(Resource::Nofile, MOST_DESCRIPTORS)?;
     match reach {

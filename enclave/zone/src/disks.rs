@@ -14,13 +14,11 @@ use std::{
 
 use datafusion::execution::TempFileFactory;
 
-use octroi_zone::{engine, scratch::Scratch};
-
-use crate::sys;
+use crate::{engine, scratch::Scratch, sys};
 
 /// Where this zone's disks come from.
 #[derive(Debug)]
-pub(crate) struct Disks(Source);
+pub struct Disks(Source);
 
 #[derive(Debug)]
 enum Source {
@@ -30,24 +28,24 @@ enum Source {
 
 /// One disk of a VM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Device {
+pub struct Device {
     /// Where the kernel shows it.
-    pub(crate) path: &'static str,
+    pub path: &'static str,
     /// Whether the engine may write to it.
-    pub(crate) writable: bool,
+    pub writable: bool,
 }
 
 impl Disks {
     /// The disks of a VM, in the order in which the host plugs them.
-    pub(crate) const DEVICES: &[Device] = &[DATA, SCRATCH, OUTPUT];
+    pub const DEVICES: &[Device] = &[DATA, SCRATCH, OUTPUT];
 
     /// The virtio disks of a VM.
-    pub(crate) fn of_vm() -> Self {
+    pub fn of_vm() -> Self {
         Self(Source::Devices)
     }
 
     /// Descriptors 4, 5 and 6 of a process sandbox, those that are open.
-    pub(crate) fn inherited() -> Self {
+    pub fn inherited() -> Self {
         let at = |number| sys::inherited(number).ok();
         Self(Source::Descriptors { data: at(4), output: at(5), scratch: at(6) })
     }

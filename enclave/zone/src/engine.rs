@@ -22,6 +22,7 @@ mod planning;
 mod question;
 mod raise;
 mod refusal;
+mod rehearse;
 mod subjects;
 mod syntax;
 #[cfg(test)]
@@ -120,6 +121,7 @@ impl Waiting {
     fn start(mut channel: File) -> Result<Self, WorkError> {
         let threads = available_parallelism().map_or(1, usize::from);
         let executor = Executor::start(threads).map_err(WorkError::Start)?;
+        rehearse::rehearse();
         let recipient = Recipient::generate().map_err(WorkError::Random)?;
         let ready = wire::Ready { public_key: recipient.public_key().to_vec() };
         send(&mut channel, to_host::Message::Ready(ready))?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! system: mounts, modules -> lock: nothing more to load, to trace, to dump -> Warm   the template is frozen here
-//! Seed -> seed: generator and clock -> engine, unprivileged -> its end -> power off
+//! Seed -> seed: generator and clock -> Seeded -> becomes the engine, unprivileged -> its end is the machine's
 //! ```
 //!
 //! Everything before `Warm` is shared by all clones, so nothing random is made there; the engine starts only once the
@@ -17,7 +17,7 @@ use std::{
     fs::File,
     io,
     os::unix::process::CommandExt as _,
-    process::{Child, Command, ExitCode, Stdio},
+    process::{Command, ExitCode, Stdio},
     thread,
     time::Duration,
 };
@@ -50,24 +50,31 @@ enum InitError {
     /// The host says something else than a seed.
     #[error(transparent)]
     Seed(#[from] SeedError),
-    /// The engine does not start.
+    /// What was to be done with the machine is not.
     #[error("the engine cannot be started")]
     Engine(#[source] io::Error),
 }
 
-/// Lives the VM's life and switches it off. Returns only if the machine does not let itself be switched off; the
-/// kernel then panics, which by its command line ends the VM as well.
-pub(crate) fn run() -> ExitCode {
+/// A machine that has a seed of its own, and its channel to the host.
+#[derive(Debug)]
+pub struct Seeded {
+    channel: File,
+    console: Console,
+}
+
+/// Brings the machine up to its seed and does `work` with it; then switches it off. Returns only if the machine does
+/// not let itself be switched off; the kernel then panics, which by its command line ends the VM as well.
+pub fn run(work: impl FnOnce(Seeded) -> io::Result<()>) -> ExitCode {
     let mut console = Console::absent();
-    if let Err(error) = live(&mut console) {
-        console.say(&crate::causes(&error));
+    if let Err(error) = live(&mut console, work) {
+        console.say(&crate::start::causes(&error));
     }
     let failed = reboot(RebootCommand::PowerOff);
     console.say(&format!("switching off failed: {failed:?}"));
     ExitCode::FAILURE
 }
 
-fn live(console: &mut Console) -> Result<(), InitError> {
+fn live(console: &mut Console, work: impl FnOnce(Seeded) -> io::Result<()>) -> Result<(), InitError> {
     system::mount()?;
     *console = Console::find();
     system::load_modules()?;
@@ -80,9 +87,38 @@ fn live(console: &mut Console) -> Result<(), InitError> {
     let seed = await_seed(&mut channel)?;
     seed.plant()?;
     console.say("seeded");
-    let ended = start_engine(channel, console).and_then(|mut engine| engine.wait()).map_err(InitError::Engine)?;
-    console.say(&format!("the engine ended: {ended}"));
-    Ok(())
+    let console = console.share().map_err(InitError::Engine)?;
+    work(Seeded { channel, console }).map_err(InitError::Engine)
+}
+
+impl Seeded {
+    /// The channel to the host.
+    pub fn into_channel(self) -> File {
+        self.channel
+    }
+
+    /// Becomes this program once more, as nobody, with the channel as its standard input; that confines itself. Returns
+    /// only if it cannot.
+    ///
+    /// In init's own place: making a process is a third of what a clone would do from its seed on. So the engine is the
+    /// first process, and when it ends the kernel panics, which by its command line ends the VM.
+    pub fn become_engine(self) -> io::Error {
+        let errors = match self.console.standard_error() {
+            Ok(errors) => errors,
+            Err(error) => return error,
+        };
+        Command::new(system::PROGRAM)
+            .arg0("octroi-zone")
+            .arg("engine")
+            .env_clear()
+            .current_dir("/")
+            .uid(NOBODY)
+            .gid(NOBODY)
+            .stdin(self.channel)
+            .stdout(Stdio::null())
+            .stderr(errors)
+            .exec()
+    }
 }
 
 fn send_warm(channel: &mut File) -> Result<(), FrameError> {
@@ -99,21 +135,6 @@ fn await_seed(channel: &mut File) -> Result<Seed, InitError> {
             None => thread::sleep(AGAIN),
         }
     }
-}
-
-/// This program once more, as nobody, with the channel as its standard input. It confines itself.
-fn start_engine(channel: File, console: &Console) -> io::Result<Child> {
-    Command::new(system::PROGRAM)
-        .arg0("octroi-zone")
-        .arg("engine")
-        .env_clear()
-        .current_dir("/")
-        .uid(NOBODY)
-        .gid(NOBODY)
-        .stdin(channel)
-        .stdout(Stdio::null())
-        .stderr(console.standard_error()?)
-        .spawn()
 }
 
 /// User and group of the engine.

@@ -15,20 +15,31 @@ pub(crate) enum Guest {
     Engine,
     /// What lies, floods and hangs, for tests.
     Hostile,
+    /// What reads plaintext, for benchmarks to compare with.
+    Bench,
 }
 
 impl Guest {
     fn package(self) -> &'static str {
         match self {
-            Self::Engine => "octroi-zone",
+            Self::Engine | Self::Bench => "octroi-zone",
             Self::Hostile => "octroi-hostile",
+        }
+    }
+
+    /// What cargo is asked to build of the package. Benchmarks' is an example, so that it is in no other image.
+    fn target(self) -> [&'static str; 2] {
+        match self {
+            Self::Engine | Self::Hostile => ["--bin", self.package()],
+            Self::Bench => ["--example", "bench"],
         }
     }
 }
 
 /// What builds the program.
 pub(super) fn build(project: &Project, guest: Guest) -> Command {
-    let mut command = project.cargo(&["build", "--bin", guest.package(), "--profile", PROFILE]);
+    let mut command = project.cargo(&["build", "--profile", PROFILE]);
+    command.args(guest.target());
     prepare(project, guest, &mut command);
     command
 }
@@ -62,8 +73,12 @@ fn prepare(project: &Project, guest: Guest, command: &mut Command) {
 }
 
 /// Where the program lies once built.
-pub(super) fn program(project: &Project, guest: Guest) -> PathBuf {
-    project.target().join(TARGET).join(PROFILE).join(guest.package())
+pub(crate) fn program(project: &Project, guest: Guest) -> PathBuf {
+    let folder = project.target().join(TARGET).join(PROFILE);
+    match guest {
+        Guest::Engine | Guest::Hostile => folder.join(guest.package()),
+        Guest::Bench => folder.join("examples/bench"),
+    }
 }
 
 /// What was compiled for the program: for the target, and, of build scripts and macros, for this machine.

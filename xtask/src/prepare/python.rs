@@ -1,4 +1,4 @@
-//! A Python of the tests' own: pinned packages in a virtual environment outside the clone, kept between runs.
+//! A Python of our own, for tests or for benchmarks: pinned packages in a virtual environment outside the clone, kept between runs.
 
 use std::{
     fs, io,
@@ -11,7 +11,7 @@ use crate::{
     project::Project,
 };
 
-/// A virtual environment that holds exactly what `tests/requirements.txt` says.
+/// A virtual environment that holds exactly what a file of requirements says.
 #[derive(Debug)]
 pub(crate) struct Python {
     interpreter: PathBuf,
@@ -28,7 +28,7 @@ pub(crate) enum PythonError {
         source: io::Error,
     },
     /// venv or pip failed.
-    #[error("the tests' Python environment cannot be made; delete `{folder}` and try again")]
+    #[error("the Python environment cannot be made; delete `{folder}` and try again")]
     Make {
         folder: PathBuf,
         #[source]
@@ -41,9 +41,8 @@ pub(crate) enum PythonError {
 
 impl Python {
     /// The environment, made first if it must be.
-    pub(crate) fn ready(project: &Project) -> Result<Self, PythonError> {
-        let requirements = project.root().join("tests/requirements.txt");
-        let wanted = fs::read_to_string(&requirements).map_err(file(&requirements))?;
+    pub(crate) fn ready(project: &Project, requirements: &Path) -> Result<Self, PythonError> {
+        let wanted = fs::read_to_string(requirements).map_err(file(requirements))?;
         let version = process::output(Command::new("python3").arg("--version")).map_err(PythonError::Interpreter)?;
         // Another Python, or other packages: another environment.
         let stamp = format!("{version}{wanted}");
@@ -56,7 +55,7 @@ impl Python {
         }
         let failed = |source| PythonError::Make { folder: folder.clone(), source };
         let mut make = Command::new("python3");
-        process::quietly("making the tests' Python", make.args(["-m", "venv", "--clear"]).arg(&folder))
+        process::quietly("making a Python environment", make.args(["-m", "venv", "--clear"]).arg(&folder))
             .map_err(failed)?;
         let mut install = Command::new(&python.interpreter);
         install.args([
@@ -69,7 +68,7 @@ impl Python {
             ":all:",
             "-r",
         ]);
-        process::quietly("installing its packages", install.arg(&requirements)).map_err(failed)?;
+        process::quietly("installing its packages", install.arg(requirements)).map_err(failed)?;
         fs::write(&finished, &stamp).map_err(file(&finished))?;
         Ok(python)
     }

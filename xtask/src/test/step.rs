@@ -194,7 +194,16 @@ fn fuzz(project: &Project) -> Result<Option<&'static str>, StepError> {
     for target in &targets {
         println!("--- {target}");
         let mut run = nightly_features(project, &program);
-        process::run(run.args(["fuzz", "run", NO_SANITIZER, target, "--", FUZZ_SECONDS, FUZZ_SEED, "-print_final_stats=1"]))?;
+        process::run(run.args([
+            "fuzz",
+            "run",
+            NO_SANITIZER,
+            target,
+            "--",
+            FUZZ_SECONDS,
+            FUZZ_SEED,
+            "-print_final_stats=1",
+        ]))?;
     }
     Ok(targets.is_empty().then_some("fuzz/fuzz_targets holds no target"))
 }

@@ -144,7 +144,12 @@ impl Console {
         }
     }
 
-    /// Where a child's complaints go.
+    /// The same console, for someone else.
+    pub(super) fn share(&self) -> io::Result<Self> {
+        Ok(Self(self.0.as_ref().map(File::try_clone).transpose()?))
+    }
+
+    /// Where the engine's complaints go.
     pub(super) fn standard_error(&self) -> io::Result<Stdio> {
         Ok(match &self.0 {
             Some(console) => console.try_clone()?.into(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use octroi_tests::{City, rows, wait_until};
+use octroi_tests::{City, rows, wait_until, zone_image};
 
 use super::{COUNT, METERS, comm, descendants, is_machine, machines, metered, meters};
 
@@ -17,6 +17,27 @@ fn a_launch_that_is_not_approved_gets_no_key() {
     assert_eq!(refused["verdict"], "refused", "{refused}");
     std::fs::write(&approved, kept).unwrap();
     assert_eq!(rows(&city.ask("lena", "energie", COUNT)).len(), 1);
+}
+
+#[test]
+fn an_image_of_benchmarks_is_never_approved_and_so_gets_no_key() {
+    let mut city = City::init(&[]);
+    let image = city.beside("bench-image");
+    std::fs::create_dir(&image).unwrap();
+    for part in ["vmlinuz", "initramfs.cpio"] {
+        std::os::unix::fs::symlink(zone_image().join(part), image.join(part)).unwrap();
+    }
+    let line = std::fs::read_to_string(zone_image().join("cmdline")).unwrap();
+    std::fs::write(image.join("cmdline"), format!("{} octroi.bench", line.trim_end())).unwrap();
+    city.set(&[("zone", "start", "true"), ("zone", "image", &format!("{image:?}"))]);
+    city.serve();
+    let config = city.config();
+    let words = ["zone", "approve", "--config", config.to_str().unwrap(), "--by", "operator"];
+    city.plain(&words).refused("for benchmarks only");
+    let approved = std::fs::read_to_string(city.data().join("zone/approved.toml")).unwrap_or_default();
+    assert!(!approved.contains("image"), "{approved}");
+    let said = city.plain(&["zone", "inspect", "--config", config.to_str().unwrap()]).expect().out;
+    assert!(said.contains("bench"), "{said}");
 }
 
 #[test]

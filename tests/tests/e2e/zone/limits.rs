@@ -143,7 +143,8 @@ fn whatever_limit_it_runs_into_the_refusal_is_one() {
          JOIN meters b ON a.district = b.district JOIN meters c ON a.district = c.district WHERE {}",
         conditions.join(" AND ")
     );
-    let wide: Vec<String> = (0..100).map(|n| format!("SUM(wh) + {n} AS a_name_that_takes_its_room_in_an_answer_{n}")).collect();
+    let wide: Vec<String> =
+        (0..100).map(|n| format!("SUM(wh) + {n} AS a_name_that_takes_its_room_in_an_answer_{n}")).collect();
     let wide = format!("SELECT {} FROM meters", wide.join(", "));
     let many = "SELECT district, COUNT(*) n FROM meters GROUP BY district";
     let mut refusals = Vec::new();
