@@ -173,7 +173,12 @@ fn schemas() -> Schemas {
     let columns = [("person", Integer), ("place", String), ("spent", Integer)];
     let columns =
         columns.map(|(name, holds)| v1::Column { name: name.into(), r#type: holds.into(), ..v1::Column::default() });
-    let schema = v1::TableSchema { name: "trips".into(), columns: columns.into(), subjects: vec!["person".into()] };
+    let schema = v1::TableSchema {
+        name: "trips".into(),
+        columns: columns.into(),
+        subjects: vec!["person".into()],
+        public: false,
+    };
     Schemas::new(vec![Table::parse(&schema).unwrap()])
 }
 

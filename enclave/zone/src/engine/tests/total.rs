@@ -222,7 +222,12 @@ fn schemas() -> Schemas {
         nullable: name != "row",
         ..v1::Column::default()
     });
-    let schema = v1::TableSchema { name: "edges".into(), columns: columns.collect(), subjects: vec!["row".into()] };
+    let schema = v1::TableSchema {
+        name: "edges".into(),
+        columns: columns.collect(),
+        subjects: vec!["row".into()],
+        public: false,
+    };
     Schemas::new(vec![Table::parse(&schema).unwrap()])
 }
 
