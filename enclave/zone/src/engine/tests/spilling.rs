@@ -62,11 +62,11 @@ fn what_is_spilled_is_answered_as_if_it_had_fit_and_never_lies_in_clear() {
 }
 
 #[test]
-fn a_bit_that_the_host_flips_on_the_way_ends_the_question() {
+fn what_the_host_writes_over_on_the_way_ends_the_question() {
     let disk = tempfile::tempfile().unwrap();
     let scratch = Scratch::new(disk.try_clone().unwrap(), SCRATCH).unwrap();
-    let flipping = Flipping { scratch, disk: Arc::new(disk) };
-    let ended = run(MEMORY, Some(Arc::new(flipping)));
+    let meddling = Meddling { scratch, disk: Arc::new(disk) };
+    let ended = run(MEMORY, Some(Arc::new(meddling)));
     assert!(matches!(ended, Err(Cause::DamagedFile)), "{:?}", ended.err());
 }
 
@@ -77,25 +77,25 @@ fn a_scratch_disk_that_is_full_is_too_little_memory() {
     assert!(matches!(ended, Err(Cause::OutOfMemory)), "{:?}", ended.err());
 }
 
-/// A host that flips one bit of what was written, before it is read.
-struct Flipping {
+/// A host that writes over a byte of each block, before it is read.
+struct Meddling {
     scratch: Scratch,
     disk: Arc<File>,
 }
 
-struct Flipped {
+struct Meddled {
     file: Arc<dyn SpillFile>,
     disk: Arc<File>,
 }
 
-impl TempFileFactory for Flipping {
+impl TempFileFactory for Meddling {
     fn create_temp_file(&self, description: &str) -> Result<Arc<dyn SpillFile>, DataFusionError> {
         let file = self.scratch.create_temp_file(description)?;
-        Ok(Arc::new(Flipped { file, disk: Arc::clone(&self.disk) }))
+        Ok(Arc::new(Meddled { file, disk: Arc::clone(&self.disk) }))
     }
 }
 
-impl SpillFile for Flipped {
+impl SpillFile for Meddled {
     fn size(&self) -> Option<u64> {
         self.file.size()
     }
@@ -103,9 +103,11 @@ impl SpillFile for Flipped {
     fn read_stream(
         &self,
     ) -> Result<Pin<Box<dyn Stream<Item = Result<Bytes, DataFusionError>> + Send>>, DataFusionError> {
-        let mut byte = [0];
-        self.disk.read_exact_at(&mut byte, 70_001).unwrap();
-        self.disk.write_all_at(&[byte[0] ^ 4], 70_001).unwrap();
+        // Set, not turned over: what is read twice must not come right again.
+        let written = self.disk.metadata().unwrap().len();
+        for place in (17..written).step_by(4096) {
+            self.disk.write_all_at(&[0xa5], place).unwrap();
+        }
         self.file.read_stream()
     }
 
