@@ -6,8 +6,8 @@
 //!
 //! bubblewrap makes the namespaces (user, pid, net, ipc, uts, mount, cgroup) and a read-only root that holds `/usr`,
 //! a `/proc` of its own and nothing else; QEMU gets descriptors by number, no environment, no capability, no core
-//! dumps. What runs in it dies with whoever started it, at whatever moment that one is killed. Trusts the kernel and bubblewrap. Does
-//! not give: a filter of system calls, which is QEMU's own (`-sandbox`).
+//! dumps. What runs in it dies with whoever started it, at whatever moment that one is killed. Trusts the kernel and
+//! bubblewrap. Does not give: a filter of system calls, which is QEMU's own (`-sandbox`).
 
 mod leftover;
 
