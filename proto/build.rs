@@ -4,13 +4,14 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "octroi/v1/access.proto",
     "octroi/v1/dataset.proto",
     "octroi/v1/evidence.proto",
     "octroi/v1/object.proto",
     "octroi/v1/principal.proto",
     "octroi/v1/query.proto",
+    "octroi/v1/release.proto",
     "octroi/v1/table.proto",
     "octroi/zone/v1/host.proto",
     "octroi/zone/v1/launch.proto",

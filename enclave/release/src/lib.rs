@@ -16,6 +16,7 @@ pub mod expression;
 pub mod judge;
 pub mod plan;
 pub mod schema;
+pub mod space;
 mod typing;
 
 pub use cells::{Kept, LeastSubjects};
