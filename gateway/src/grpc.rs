@@ -21,6 +21,7 @@ mod evidence;
 mod object;
 mod principal;
 mod query;
+mod release;
 mod table;
 
 pub(crate) use principal::who;
@@ -36,7 +37,8 @@ pub async fn routes(gateway: &Gateway, small: SmallBodyLayer) -> Result<Router<G
         .add_service(principal::service(gateway.clone()))
         .add_service(access::service(gateway.clone()))
         .add_service(evidence::service(gateway.clone()))
-        .add_service(query::service(gateway.clone()));
+        .add_service(query::service(gateway.clone()))
+        .add_service(release::service(gateway.clone()));
     let streaming = Routes::new(object::service(gateway.clone()))
         .add_service(table::service(gateway.clone()))
         .add_service(health)

@@ -19,6 +19,7 @@ mod log;
 mod object;
 mod query;
 mod question;
+mod release;
 mod table;
 
 /// What the public listener answers: catalogue, pages, public downloads, the evidence log.
@@ -29,7 +30,12 @@ pub fn public(gateway: &Gateway) -> Router {
 
 /// What the api listener answers: gRPC, and the same services as JSON and bytes.
 pub fn api(gateway: &Gateway, small: SmallBodyLayer, grpc: Router<Gateway>) -> Router {
-    let json = dataset::routes().merge(access::routes()).merge(question::routes()).merge(table::routes()).layer(small);
+    let json = dataset::routes()
+        .merge(access::routes())
+        .merge(question::routes())
+        .merge(release::routes())
+        .merge(table::routes())
+        .layer(small);
     finish(json.merge(object::api_routes()).merge(table::load_routes()).merge(grpc), gateway)
 }
 

@@ -10,6 +10,7 @@ pub mod id;
 mod json;
 pub mod object;
 pub mod principal;
+pub mod release;
 pub mod table;
 pub mod time;
 pub mod violation;
@@ -23,6 +24,7 @@ pub use object::{MediaType, ObjectKey, ObjectVersion, StoredObject};
 pub use principal::{
     Approval, CertificateDigest, Credential, OidcSubject, Organisation, Principal, PrincipalState, Role,
 };
+pub use release::ReleasePolicy;
 pub use table::{
     Column, ColumnName, ColumnType, DatasetSchema, Domain, Isolation, TableFormat, TableName, TableSchema,
     stored::{FileId, StoredTableFile, TableVersion},

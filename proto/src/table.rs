@@ -407,7 +407,7 @@ fn distinct<'a>(check: &mut Check, at: &str, names: impl Iterator<Item = &'a str
 }
 
 /// Where it is in the input: by its name if that is one, else by its number from 0.
-fn place(list: &str, index: usize, text: &str) -> String {
+pub(crate) fn place(list: &str, index: usize, text: &str) -> String {
     match name(text) {
         Ok(name) => format!("{list}[{name}]"),
         Err(InvalidName) => format!("{list}[{index}]"),

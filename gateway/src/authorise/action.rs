@@ -113,6 +113,10 @@ actions! {
     DeclareSchema on Dataset,
     /// See the tables of a dataset.
     ReadSchema on Dataset,
+    /// Declare what may leave of the tables of a dataset.
+    DeclarePolicy on Dataset,
+    /// See what may leave of the tables of a dataset.
+    ReadPolicy on Dataset,
     /// Load rows into a table.
     LoadTable on Dataset,
     /// Ask a question of a dataset.

@@ -6,7 +6,7 @@ use octroi_proto::wire::v1::{
     access_service_client::AccessServiceClient, dataset_service_client::DatasetServiceClient,
     evidence_service_client::EvidenceServiceClient, object_service_client::ObjectServiceClient,
     principal_service_client::PrincipalServiceClient, query_service_client::QueryServiceClient,
-    table_service_client::TableServiceClient,
+    release_service_client::ReleaseServiceClient, table_service_client::TableServiceClient,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tonic::{
@@ -76,6 +76,10 @@ impl Connection {
 
     pub(crate) fn tables(&self) -> TableServiceClient<Wire> {
         TableServiceClient::new(self.wire.clone())
+    }
+
+    pub(crate) fn releases(&self) -> ReleaseServiceClient<Wire> {
+        ReleaseServiceClient::new(self.wire.clone())
     }
 
     pub(crate) fn objects(&self) -> ObjectServiceClient<Wire> {

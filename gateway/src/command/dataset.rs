@@ -13,6 +13,7 @@ use super::{
 
 mod file;
 mod load;
+mod policy;
 mod schema;
 
 /// What to do.
@@ -63,6 +64,16 @@ pub(crate) enum Command {
         /// The schema, TOML; without one, what is declared is shown
         file: Option<PathBuf>,
     },
+    /// Declare what may leave of the tables of a sensitive dataset, or show it
+    #[command(after_help = "Examples:\n  octroi dataset policy nyc-flights config/release/nyc-flights.toml\n  \
+                            octroi dataset policy nyc-flights\n\n\
+                            config/release/nyc-flights.toml explains every key, docs/RELEASE-POLICY.md how to choose.")]
+    Policy {
+        /// Which
+        id: String,
+        /// The policy, TOML; without one, what is declared is shown
+        file: Option<PathBuf>,
+    },
     /// Load rows into a table of a sensitive dataset, sealed so that nobody but a zone reads them
     #[command(after_help = "Example:\n  octroi dataset load nyc-flights flights flights.csv --replace")]
     Load(load::Load),
@@ -92,6 +103,7 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
             datasets.raise_level(v1::RaiseLevelRequest { id, level: level.to_wire().into(), reason }).await?
         }
         Command::Schema { id, file } => return schema::run(id, file.as_deref(), connection, output).await,
+        Command::Policy { id, file } => return policy::run(id, file.as_deref(), connection, output).await,
         Command::Load(load) => return load::run(load, connection, output).await,
         Command::Show { id } => {
             output.record(&datasets.get(v1::GetDatasetRequest { id }).await?.into_inner());

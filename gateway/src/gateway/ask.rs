@@ -85,7 +85,8 @@ impl zone::Register for GatedRegister {
     fn holding(&self, dataset: &DatasetId) -> Result<Option<Holding>, Unavailable> {
         let Some(schema) = self.registry.schema(dataset).map_err(unavailable)? else { return Ok(None) };
         let tables = self.registry.tables(dataset).map_err(unavailable)?;
-        Ok(Some(Holding { schema, tables }))
+        let policy = self.registry.policy(dataset).map_err(unavailable)?;
+        Ok(Some(Holding { schema, policy, tables }))
     }
 
     fn grant(&self, permit: &mut Permit<AskDataset>, purpose: &Purpose) -> Result<Option<Grant>, Unavailable> {

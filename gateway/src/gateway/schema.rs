@@ -1,13 +1,13 @@
-//! Schemas of tables: as callers may see them, and declared. What a declaration hides, the key process is told before it
-//! counts.
+//! Schemas of tables and release policies: as callers may see them, and declared. What a declaration hides, the key
+//! process is told before it counts.
 
-use octroi_proto::{ColumnName, DatasetId, DatasetSchema, TableName, TableVersion};
+use octroi_proto::{ColumnName, DatasetId, DatasetSchema, ReleasePolicy, TableName, TableVersion};
 
 use super::Gateway;
 use crate::{
     answer::{OrInternal as _, Refusal},
     authenticate::Caller,
-    authorise::{self, DescribeDataset, Permit, ReadEvidence, ReadSchema},
+    authorise::{self, DescribeDataset, Permit, ReadEvidence, ReadPolicy, ReadSchema},
     keys::Hiding,
     registry::change::{self, all_kept},
 };
@@ -23,6 +23,15 @@ impl Gateway {
         let all = self.gate.may::<DescribeDataset>(caller, permit.target())
             || self.gate.may::<ReadEvidence>(caller, &authorise::Gateway);
         Ok(if all { schema } else { schema.without_hidden() })
+    }
+
+    /// What may leave of a dataset's tables.
+    ///
+    /// # Errors
+    /// [`Refusal`]; that nothing is declared looks as if nothing were there.
+    pub fn policy(&self, caller: &Caller, dataset: &DatasetId) -> Result<ReleasePolicy, Refusal> {
+        self.permit::<ReadPolicy>(caller, dataset)?;
+        self.registry.policy(dataset).or_internal()?.ok_or(Refusal::NotFound)
     }
 
     /// Declares the tables of a dataset. The keys of what it hides of rows that are there are given to no question any

@@ -7,6 +7,7 @@ mod access;
 mod agreement;
 mod dataset;
 mod object;
+mod policy;
 mod principal;
 mod schema;
 mod table;
@@ -22,6 +23,7 @@ pub use self::{
     agreement::AddAgreement,
     dataset::{DescribeDataset, PublishDataset, RaiseLevel, RegisterDataset, WithdrawDataset},
     object::{CommitObject, RemoveObject},
+    policy::{DeclarePolicy, DeclaredPolicy},
     principal::{AddPrincipal, ApprovePrincipal, Offboarded, RevokeOrganisation, RevokePrincipal},
     schema::{DeclareSchema, Fixed, all_kept},
     table::{CommitTable, CommittedTable},
@@ -187,6 +189,15 @@ pub enum ChangeError {
         /// What would change and must not.
         part: Fixed,
     },
+    /// A release policy speaks of columns, and there are none.
+    #[error("the dataset has no tables: declare them with `octroi dataset schema` first")]
+    NoSchema,
+    /// The release policy speaks of what would be gone, or otherwise.
+    #[error(
+        "the dataset's release policy would not fit any more ({0}): first declare the policy without that, then the \
+         schema"
+    )]
+    PolicyUnfit(Violations),
     /// The table was declared otherwise while rows were loaded.
     #[error("the table was declared anew in the meantime: load the rows again")]
     Redeclared,
@@ -244,6 +255,8 @@ impl ChangeError {
             | Self::AgreementRequired
             | Self::AgreementUnfit(_)
             | Self::TableFixed { .. }
+            | Self::NoSchema
+            | Self::PolicyUnfit(_)
             | Self::TooManyFiles { .. } => RefusalKind::Precondition,
             Self::Revision { .. } | Self::Version { .. } | Self::Superseded | Self::Redeclared => RefusalKind::Conflict,
             Self::Read(_) => RefusalKind::Internal,

@@ -40,6 +40,10 @@ pub(super) fn effects(record: &Record, view: &View<'_>) -> Result<Effects, Effec
             effects.rows.push(Row { key, value: None });
         }
         Record::Schema(schema) => effects.put(Table::Schemas, &[&schema.dataset], schema),
+        Record::PolicyDeclared(declared) => {
+            let policy = declared.policy.as_ref().ok_or(UnknownRecord)?;
+            effects.put(Table::Policies, &[&policy.dataset], policy);
+        }
         Record::Table(table) => effects.put(Table::Tables, &[&table.dataset, &table.table], table),
         Record::Offboarding(offboarded) => effects.offboarding(offboarded, view)?,
         Record::GrantedRequest(granted) => {

@@ -2,8 +2,8 @@
 
 use octroi_proto::{
     AccessRequest, Agreement, AgreementId, CertificateDigest, Dataset, DatasetId, DatasetSchema, Grant, GrantId,
-    ObjectKey, OidcSubject, Organisation, OrganisationId, Principal, PrincipalName, RequestId, StoredObject, TableName,
-    TableVersion,
+    ObjectKey, OidcSubject, Organisation, OrganisationId, Principal, PrincipalName, ReleasePolicy, RequestId, StoredObject,
+    TableName, TableVersion,
 };
 
 use super::{ReadError, Registry};
@@ -59,6 +59,8 @@ reads! {
     objects(dataset: &DatasetId, prefix: &str, after: Option<&ObjectKey>, limit: usize) -> Vec<StoredObject>;
     /// The tables declared of this dataset.
     schema(dataset: &DatasetId) -> Option<DatasetSchema>;
+    /// What may leave of this dataset's tables.
+    policy(dataset: &DatasetId) -> Option<ReleasePolicy>;
     /// One table as it stands; none until rows were loaded into it.
     table(dataset: &DatasetId, name: &TableName) -> Option<TableVersion>;
     /// Every table of this dataset that has rows, in the order of their names.

@@ -24,10 +24,12 @@ pub(super) enum Table {
     Schemas,
     /// Dataset and table's name.
     Tables,
+    /// Dataset.
+    Policies,
 }
 
 impl Table {
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::Meta,
         Self::Datasets,
         Self::Principals,
@@ -43,6 +45,7 @@ impl Table {
         Self::Objects,
         Self::Schemas,
         Self::Tables,
+        Self::Policies,
     ];
 
     /// The byte that the keys of its rows begin with; part of the schema.
@@ -63,6 +66,7 @@ impl Table {
             Self::Objects => 12,
             Self::Schemas => 13,
             Self::Tables => 14,
+            Self::Policies => 15,
         }
     }
 
@@ -84,6 +88,7 @@ impl Table {
             Self::Objects => "objects",
             Self::Schemas => "schemas",
             Self::Tables => "tables",
+            Self::Policies => "policies",
         }
     }
 

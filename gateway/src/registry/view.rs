@@ -7,8 +7,8 @@ use std::{
 
 use octroi_proto::{
     AccessRequest, Agreement, AgreementId, CertificateDigest, Dataset, DatasetId, DatasetSchema, Grant, GrantId,
-    Instant, ObjectKey, OidcSubject, Organisation, OrganisationId, Principal, PrincipalName, RequestId, StoredObject,
-    TableName, TableVersion, Violations, wire::v1,
+    Instant, ObjectKey, OidcSubject, Organisation, OrganisationId, Principal, PrincipalName, ReleasePolicy, RequestId,
+    StoredObject, TableName, TableVersion, Violations, wire::v1,
 };
 use prost::Message;
 use uuid::Uuid;
@@ -172,6 +172,11 @@ impl<'a> View<'a> {
     /// The tables declared of this dataset.
     pub fn schema(&self, dataset: &DatasetId) -> Result<Option<DatasetSchema>, ReadError> {
         self.parsed::<v1::DatasetSchema, _>(Table::Schemas, &[dataset.as_str().as_bytes()])
+    }
+
+    /// What may leave of this dataset's tables.
+    pub fn policy(&self, dataset: &DatasetId) -> Result<Option<ReleasePolicy>, ReadError> {
+        self.parsed::<v1::ReleasePolicy, _>(Table::Policies, &[dataset.as_str().as_bytes()])
     }
 
     /// One table as it stands; none until rows were loaded into it.

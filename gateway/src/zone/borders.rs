@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use octroi_proto::{
-    DatasetId, DatasetSchema, Grant, Purpose, TableVersion,
+    DatasetId, DatasetSchema, Grant, Purpose, ReleasePolicy, TableVersion,
     wire::{
         v1::{EvidenceProof, entry::Record},
         zone::SealedKeys,
@@ -25,6 +25,8 @@ pub struct Unavailable(#[source] pub Box<dyn Error + Send + Sync>);
 pub struct Holding {
     /// Its tables, as declared.
     pub schema: DatasetSchema,
+    /// What may leave of them; `None` while that is not declared.
+    pub policy: Option<ReleasePolicy>,
     /// Its tables, as they lie in the object store; a table without a load is not among them.
     pub tables: Vec<TableVersion>,
 }

@@ -94,7 +94,7 @@ impl Subject {
         self.tables.iter().map(Table::queried).collect()
     }
 
-    /// SHA-256 over the schemas in force.
+    /// SHA-256 over the schemas and release policies in force.
     pub(super) fn policy(&self) -> [u8; 32] {
         self.policy
     }
@@ -127,9 +127,15 @@ impl Table {
 }
 
 fn policy(holdings: &[(DatasetId, Holding)]) -> [u8; 32] {
-    sha256(
-        holdings.iter().map(|(_, holding)| v1::DatasetSchema::from(&holding.schema).encode_length_delimited_to_vec()),
-    )
+    let declared = holdings.iter().flat_map(|(_, holding)| {
+        let policy = holding.policy.as_ref().map(v1::ReleasePolicy::from).unwrap_or_default();
+        // No policy has the length 0, so that nothing declared is told from everything.
+        [
+            v1::DatasetSchema::from(&holding.schema).encode_length_delimited_to_vec(),
+            policy.encode_length_delimited_to_vec(),
+        ]
+    });
+    sha256(declared)
 }
 
 fn sha256(parts: impl Iterator<Item = Vec<u8>>) -> [u8; 32] {

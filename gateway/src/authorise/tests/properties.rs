@@ -67,8 +67,8 @@ impl Stage {
             ListAgreements(()), ListAccess(()), RequestAccess(dataset()), ReadRequest(world.request.id),
             DecideRequest(world.request.id), ReadGrant(world.grants[0].0.id), RevokeGrant(world.grants[0].0.id),
             FetchObject(dataset()), ListObjects(dataset()), StoreObject(dataset()), DeleteObject(dataset()),
-            DeclareSchema(dataset()), ReadSchema(dataset()), LoadTable(dataset()), AskDataset(dataset()),
-            ReadEvidence(()), ReadLog(()), Probe(()),
+            DeclareSchema(dataset()), ReadSchema(dataset()), DeclarePolicy(dataset()), ReadPolicy(dataset()),
+            LoadTable(dataset()), AskDataset(dataset()), ReadEvidence(()), ReadLog(()), Probe(()),
         }
     }
 }
@@ -212,6 +212,8 @@ const ON_DATASETS: &[&str] = &[
     "DeleteObject",
     "DeclareSchema",
     "ReadSchema",
+    "DeclarePolicy",
+    "ReadPolicy",
     "LoadTable",
     "AskDataset",
 ];

@@ -67,8 +67,8 @@ impl World {
                 Level::Sensitive => false,
             },
             "DeleteObject" => own,
-            "DeclareSchema" | "LoadTable" => own && level == Level::Sensitive,
-            "ReadSchema" => {
+            "DeclareSchema" | "DeclarePolicy" | "LoadTable" => own && level == Level::Sensitive,
+            "ReadSchema" | "ReadPolicy" => {
                 let member = self.caller.is_some() && level == Level::Sensitive && published;
                 own || self.is(Role::Auditor) || (member && self.metadata_is_open())
             }

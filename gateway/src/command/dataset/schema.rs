@@ -23,14 +23,15 @@ pub(super) async fn run(
     output.done(
         &schema,
         format!(
-            "{dataset}: schema {} with {tables}; fill a table with `octroi dataset load {dataset} TABLE FILE`",
+            "{dataset}: schema {} with {tables}; say what may leave with `octroi dataset policy {dataset} FILE`, \
+             fill a table with `octroi dataset load {dataset} TABLE FILE`",
             schema.revision
         ),
     );
     Ok(())
 }
 
-fn read(path: &Path, dataset: &str) -> Result<v1::DatasetSchema, CommandError> {
+pub(super) fn read(path: &Path, dataset: &str) -> Result<v1::DatasetSchema, CommandError> {
     let text = fs::read_to_string(path).map_err(|source| CommandError::File {
         doing: "read",
         path: path.to_owned(),

@@ -7,10 +7,11 @@ use octroi_proto::{
     Violations, wire::v1::entry::Record,
 };
 
-use super::{Change, ChangeError, View, own};
+use super::{Change, ChangeError, View, own, policy::joined};
 use crate::authorise::{self as action, Permit};
 
 /// Declares the tables of a sensitive dataset. Of a table that has rows, columns may become hidden, and nothing else.
+/// The release policy, where there is one, must fit as before.
 #[derive(Debug, Clone)]
 pub struct DeclareSchema {
     /// The schema, of the permit's dataset; its revision is the register's to give.
@@ -51,6 +52,11 @@ impl Change for DeclareSchema {
         let standing = view.schema(id)?;
         if let Some(standing) = &standing {
             all_kept(standing, &self.schema, &view.tables(id)?)?;
+        }
+        if let Some(policy) = view.policy(id)? {
+            // Whether its steward may know of what it joins was asked when it was declared.
+            let elsewhere = joined(&policy, view, |_| true)?;
+            policy.fits(&self.schema, &elsewhere).map_err(ChangeError::PolicyUnfit)?;
         }
         let revision = standing.map_or(1, |standing| standing.revision + 1);
         let schema = self.schema.clone().revised(revision);

@@ -82,7 +82,7 @@ pub(in super::super) fn holding(tables: &[(&str, &[u64])]) -> Holding {
         TableVersion { dataset, table, version: 1, files, loaded: fixture::at(fixture::EPOCH) }
     };
     let tables = tables.iter().map(version).collect();
-    Holding { schema: DatasetSchema::try_from(schema).unwrap(), tables }
+    Holding { schema: DatasetSchema::try_from(schema).unwrap(), policy: None, tables }
 }
 
 fn stored(id: u8, length: u64, sha256: [u8; 32]) -> octroi_proto::StoredTableFile {
