@@ -18,7 +18,7 @@ fn stubs() -> &'static PathBuf {
     let folder = STUBS.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let proto = repository().join("proto");
-        let files = ["access", "dataset", "evidence", "object", "principal", "query", "table"]
+        let files = ["access", "dataset", "evidence", "object", "principal", "query", "release", "table"]
             .map(|name| format!("octroi/v1/{name}.proto"));
         let made = Command::new(interpreter())
             .args(["-m", "grpc_tools.protoc"])

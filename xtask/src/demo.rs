@@ -173,6 +173,7 @@ impl Stage {
         let bin = stage.folder.join("bin");
         fs::create_dir(&bin).map_err(file(&bin))?;
         copy_folder(&project.root().join("config/demo"), &stage.descriptions())?;
+        copy_folder(&project.root().join("config/release"), &stage.descriptions().join("release"))?;
         copy_folder(&image::folder(project), &stage.folder.join("image"))?;
         let built = project.target().join("debug/octroi");
         fs::copy(&built, bin.join("octroi")).map_err(file(&built))?;

@@ -35,10 +35,7 @@ impl ReleaseService for Policies {
         Ok(Response::new((&declared).into()))
     }
 
-    async fn get_policy(
-        &self,
-        request: Request<v1::GetPolicyRequest>,
-    ) -> Result<Response<v1::ReleasePolicy>, Status> {
+    async fn get_policy(&self, request: Request<v1::GetPolicyRequest>) -> Result<Response<v1::ReleasePolicy>, Status> {
         let caller = caller(&request)?;
         let dataset = field("dataset", request.into_inner().dataset.parse())?;
         Ok(Response::new((&self.0.policy(&caller, &dataset)?).into()))

@@ -2,8 +2,8 @@
 
 use octroi_proto::{
     AccessRequest, Agreement, AgreementId, CertificateDigest, Dataset, DatasetId, DatasetSchema, Grant, GrantId,
-    ObjectKey, OidcSubject, Organisation, OrganisationId, Principal, PrincipalName, ReleasePolicy, RequestId, StoredObject,
-    TableName, TableVersion,
+    ObjectKey, OidcSubject, Organisation, OrganisationId, Principal, PrincipalName, ReleasePolicy, RequestId,
+    StoredObject, TableName, TableVersion,
 };
 
 use super::{ReadError, Registry};

@@ -186,4 +186,27 @@ mod tests {
         assert_ne!(subject(&[5]).queried()[0].digest, subject(&[6]).queried()[0].digest);
         assert_eq!(subject(&[5]).policy(), subject(&[6]).policy());
     }
+
+    #[test]
+    fn the_policy_digest_is_as_the_contract_says() {
+        let (dataset, plain) = (world::dataset_id(), world::holding(&[("trips", &[])]));
+        let policy = v1::ReleasePolicy { dataset: dataset.to_string(), revision: 7, ..v1::ReleasePolicy::default() };
+        let ruled = Holding { policy: Some(policy.try_into().unwrap()), ..plain.clone() };
+        let digest = |holdings: &[&Holding]| {
+            let holdings = holdings.iter().map(|it| (dataset.clone(), (*it).clone())).collect();
+            Subject::new(holdings, "trips").unwrap().policy()
+        };
+        // Said a second time, byte by byte.
+        let framed = |bytes: Vec<u8>| {
+            assert!(bytes.len() < 1 << 14);
+            let [low, high] = [bytes.len() & 0x7f, bytes.len() >> 7].map(|part| u8::try_from(part).unwrap());
+            let length = if high == 0 { vec![low] } else { vec![low | 0x80, high] };
+            [length, bytes].concat()
+        };
+        let schema = framed(v1::DatasetSchema::from(&plain.schema).encode_to_vec());
+        let rules = framed(v1::ReleasePolicy::from(ruled.policy.as_ref().unwrap()).encode_to_vec());
+        assert_eq!(digest(&[&plain]), sha256([schema.clone(), vec![0]].into_iter()));
+        assert_eq!(digest(&[&ruled]), sha256([schema.clone(), rules.clone()].into_iter()));
+        assert_eq!(digest(&[&plain, &ruled]), sha256([schema.clone(), vec![0], schema, rules].into_iter()));
+    }
 }

@@ -154,6 +154,16 @@ impl Calendar {
         Ok(calendar)
     }
 
+    /// The date that the first period begins on, and that on which the last one ends.
+    pub fn ends(&self) -> (Date, Date) {
+        (self.from, self.to)
+    }
+
+    /// What its bins are.
+    pub fn period(&self) -> Period {
+        self.period
+    }
+
     fn periods(&self) -> i64 {
         let hours = self.from.duration_until(self.to).as_hours();
         let years = i64::from(self.to.year()) - i64::from(self.from.year());

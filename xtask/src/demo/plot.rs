@@ -24,7 +24,7 @@ pub(super) use {
 #[derive(Debug)]
 pub(super) struct Scene<'a> {
     pub(super) cast: &'a Cast,
-    /// A copy of `config/demo`.
+    /// A copy of `config/demo`, and in `release` one of `config/release`.
     pub(super) descriptions: &'a Path,
     pub(super) lake: &'a [Written],
 }

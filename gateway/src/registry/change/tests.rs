@@ -1,3 +1,4 @@
+mod policies;
 mod tables;
 
 use super::{super::tests::*, *};

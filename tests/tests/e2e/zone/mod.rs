@@ -8,6 +8,7 @@ mod isolation;
 mod lake;
 mod limits;
 mod load;
+mod policy;
 mod receipt;
 
 use octroi_tests::{City, Declared};

@@ -62,6 +62,15 @@ fn loaded(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
         let schema = scene.descriptions.join("schemas").join(format!("{id}.toml")).display().to_string();
         let words = ["dataset", "schema", id, &schema];
         story.step("claire", &format!("Declare the tables of {id}")).shows(10).run(cast.octroi("claire", &words))?;
+    }
+    for id in ASKED.into_iter().rev() {
+        let policy = scene.descriptions.join("release").join(format!("{id}.toml")).display().to_string();
+        let what = format!("Declare what may leave of {id}: roles and bins of its columns, thresholds, budgets");
+        story.step("claire", &what).run(cast.octroi("claire", &["dataset", "policy", id, &policy]))?;
+    }
+    let shown = cast.octroi("lena", &["dataset", "policy", ASKED[0]]);
+    story.step("lena", "Those who may know of the data may know the rules").shows(24).run(shown)?;
+    for id in ASKED {
         for file in scene.files(id) {
             let name = file.name();
             let table = name.trim_end_matches(".csv");
