@@ -10,7 +10,7 @@ use crate::{ColumnType, dataset::NotListed, wire::v1};
 /// How a dimension's values are cut into bins.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Bins {
-    /// A bin for each value of the column's domain.
+    /// A bin for each value of the column's domain, or for true and false.
     Listed,
     /// Ranges between points.
     Cuts(Cuts),
@@ -56,7 +56,7 @@ impl Bins {
     /// Whether values of this type can lie in them; where not, what would be right.
     pub(super) fn fit(&self, kind: ColumnType, listed: bool) -> Result<(), &'static str> {
         match self {
-            Self::Listed if listed => Ok(()),
+            Self::Listed if listed || kind == ColumnType::Boolean => Ok(()),
             Self::Listed => Err("has no bins: give it a `domain` in the schema, or `cuts` or a `calendar` here"),
             Self::Cuts(cuts) => cuts.fit(kind),
             Self::Calendar(calendar) => calendar.fit(kind),
@@ -93,8 +93,10 @@ impl Cuts {
         texts.iter().map(|text| date(text)).collect::<Option<_>>().map(Self::Dates)
     }
 
+    /// Nothing lies below the least there is.
     fn integers(texts: &[String]) -> Option<Self> {
-        texts.iter().map(|text| text.parse().ok()).collect::<Option<_>>().map(Self::Integers)
+        let number = |text: &String| text.parse().ok().filter(|number| *number > i64::MIN);
+        texts.iter().map(number).collect::<Option<_>>().map(Self::Integers)
     }
 
     /// Floats that are all integers are those: one set of points has one form.
@@ -256,7 +258,7 @@ impl From<&Bins> for v1::dimension::Bins {
     }
 }
 
-/// A date in its one form.
+/// A date of our era, in its one form.
 fn date(text: &str) -> Option<Date> {
-    text.parse::<Date>().ok().filter(|date| date.to_string() == text)
+    text.parse::<Date>().ok().filter(|date| date.year() > 0 && date.to_string() == text)
 }

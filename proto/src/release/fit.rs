@@ -72,7 +72,12 @@ fn fit_role(check: &mut Check, at: &str, role: &Role, column: &Column, table: &T
     match role {
         Role::Identifier => {}
         Role::Dimension(dimension) => fit_dimension(check, at, dimension, column),
-        Role::Measure(_) if matches!(kind, ColumnType::Integer | ColumnType::Float) => {}
+        Role::Measure(measure) if kind == ColumnType::Integer => {
+            if !measure.points.iter().all(|point| point.fract() == 0.0 && point.abs() <= MOST_WHOLE) {
+                check.refuse(format!("{at}.points"), "must be integers, as the column's values");
+            }
+        }
+        Role::Measure(_) if kind == ColumnType::Float => {}
         Role::Measure(_) => {
             check.refuse(at, "is no number: make it a `category`, or a `dimension` if its values are public");
         }
@@ -121,3 +126,6 @@ impl Known<'_> {
         there.is_some_and(|there| there.kind == column.kind && !there.hidden)
     }
 }
+
+/// A float is no other integer than it says up to here.
+const MOST_WHOLE: f64 = 9_007_199_254_740_992.0;

@@ -287,11 +287,15 @@ fn roles_go_with_columns_that_may_be_named() {
 fn bins_are_of_the_column_s_type_and_ascend() {
     for (column, at) in [
         (json!({"name": "age", "role": "dimension"}), "[age]"),
-        (json!({"name": "ill", "role": "dimension"}), "[ill]"),
+        (json!({"name": "km", "role": "dimension"}), "[km]"),
+        (json!({"name": "age", "role": "measure", "points": [17.5]}), "[age].points"),
+        (json!({"name": "age", "role": "measure", "points": [1e17]}), "[age].points"),
+        (json!({"name": "day", "role": "dimension", "cuts": ["-000001-01-01"]}), "[day].cuts"),
         (json!({"name": "age", "role": "dimension", "cuts": []}), "[age].cuts"),
         (json!({"name": "age", "role": "dimension", "cuts": [65, 18]}), "[age].cuts"),
         (json!({"name": "age", "role": "dimension", "cuts": [18, 18]}), "[age].cuts"),
         (json!({"name": "age", "role": "dimension", "cuts": [18.5]}), "[age].cuts"),
+        (json!({"name": "age", "role": "dimension", "cuts": [i64::MIN]}), "[age].cuts"),
         (json!({"name": "age", "role": "dimension", "cuts": ["old"]}), "[age].cuts"),
         (json!({"name": "age", "role": "dimension", "cuts": ["2025-01-01"]}), "[age].cuts"),
         (json!({"name": "age", "role": "dimension", "cuts": (0..1_001).collect::<Vec<_>>()}), "[age].cuts"),
@@ -315,6 +319,8 @@ fn bins_are_of_the_column_s_type_and_ascend() {
         json!({"name": "km", "role": "dimension", "cuts": [18]}),
         json!({"name": "start", "role": "dimension", "cuts": ["2025-01-01"]}),
         json!({"name": "km", "role": "measure"}),
+        json!({"name": "age", "role": "measure", "points": [18.0]}),
+        json!({"name": "ill", "role": "dimension"}),
     ] {
         let policy = ReleasePolicy::try_from(wire_of(with(good.clone()))).unwrap();
         assert_eq!(policy.fits(&schema(), &elsewhere()), Ok(()), "{good}");
