@@ -1,5 +1,9 @@
 use std::collections::BTreeMap;
 
+use jiff::{
+    Span,
+    civil::{Date, date},
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -424,7 +428,10 @@ fn looser(changed: Value) -> Vec<(String, Way)> {
 
 #[test]
 fn looser_columns_are_found() {
-    let calendar = |from: &str, to: &str, period: &str| json!({"name": "start", "role": "dimension", "calendar": {"from": from, "to": to, "period": period}});
+    let calendar = |from: &str, to: &str, period: &str| {
+        let calendar = json!({"from": from, "to": to, "period": period});
+        json!({"name": "start", "role": "dimension", "calendar": calendar})
+    };
     let rails = json!([{"name": "rails", "values": ["walk", "tram"]}]);
     for (column, expected) in [
         (json!({"name": "age", "role": "dimension", "cuts": [18]}), None),
@@ -521,15 +528,14 @@ proptest! {
     ) {
         let periods = ["day", "week", "month", "year"];
         let [old, new] = [old, new].map(|(from, years, period)| {
-            // Weeks begin on Mondays, as some years do: these are of one calendar alone.
             let ends = [from, from + years].map(|year| match periods[period] {
-                "week" => ["2024-01-01", "2024-12-30", "2025-12-29", "2026-12-28", "2028-01-03"][usize::try_from(year).unwrap()].to_owned(),
+                "week" => MONDAYS[usize::try_from(year).unwrap()].to_owned(),
                 _ => format!("{}-01-01", 2024 + year),
             });
             let [from, to] = ends;
             Calendar::parse(&v1::Calendar { from, to, period: periods[period].into() }).unwrap()
         });
-        let days: Vec<jiff::civil::Date> = jiff::civil::date(2023, 12, 1).series(jiff::Span::new().days(1)).take(2_000).collect();
+        let days: Vec<Date> = date(2023, 12, 1).series(Span::new().days(1)).take(2_000).collect();
         // A bin of each is one of the other's, or some of them: each of the old lies in one of the new.
         let mut holds = BTreeMap::new();
         let apart = days.iter().any(|day| {
@@ -554,7 +560,8 @@ proptest! {
             format!("{point:e}")
         }).collect();
         let mut wire = wire_of(written());
-        let dimension = v1::Dimension { bins: Some(v1::dimension::Bins::Cuts(v1::Cuts { points })), groups: Vec::new() };
+        let bins = Some(v1::dimension::Bins::Cuts(v1::Cuts { points }));
+        let dimension = v1::Dimension { bins, groups: Vec::new() };
         wire.tables[0].columns.push(v1::ColumnPolicy {
             column: "speed".into(),
             role: Some(v1::column_policy::Role::Dimension(dimension)),
@@ -570,8 +577,11 @@ proptest! {
     }
 }
 
+/// Of the weeks in which a year begins, from 2024 on.
+const MONDAYS: [&str; 5] = ["2024-01-01", "2024-12-30", "2025-12-29", "2026-12-28", "2027-12-27"];
+
 /// The bin of a day, by the date it begins on; `None` outside.
-fn place(calendar: &Calendar, day: jiff::civil::Date) -> Option<jiff::civil::Date> {
+fn place(calendar: &Calendar, day: Date) -> Option<Date> {
     let (from, to) = calendar.ends();
     if day < from || day >= to {
         return None;
@@ -580,7 +590,7 @@ fn place(calendar: &Calendar, day: jiff::civil::Date) -> Option<jiff::civil::Dat
         Period::Hour | Period::Day => day,
         Period::Week => {
             let since = day.weekday().to_monday_zero_offset();
-            day.checked_sub(jiff::Span::new().days(i64::from(since))).unwrap()
+            day.checked_sub(Span::new().days(i64::from(since))).unwrap()
         }
         Period::Month => day.first_of_month(),
         Period::Year => day.first_of_year(),
