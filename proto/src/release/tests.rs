@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{written::WrittenPolicy, *};
 use crate::{DatasetSchema, Violations, table::written::WrittenSchema};
 
-fn schema_of(dataset: &str, tables: Value) -> DatasetSchema {
+fn schema_of(dataset: &str, tables: &Value) -> DatasetSchema {
     let written: WrittenSchema = serde_json::from_value(json!({ "tables": tables })).unwrap();
     written.into_wire(dataset).unwrap().try_into().unwrap()
 }
@@ -19,7 +19,7 @@ fn schema_of(dataset: &str, tables: Value) -> DatasetSchema {
 fn schema() -> DatasetSchema {
     schema_of(
         "mobility",
-        json!([
+        &json!([
             {"name": "trips", "subjects": ["person", "household"], "columns": [
                 {"name": "person", "type": "integer"},
                 {"name": "household", "type": "integer"},
@@ -44,7 +44,7 @@ fn schema() -> DatasetSchema {
 
 fn elsewhere() -> Elsewhere {
     let wards = json!([{"name": "wards", "columns": [{"name": "ward", "type": "integer"}]}]);
-    Elsewhere::from([("city-wards".parse().unwrap(), schema_of("city-wards", wards))])
+    Elsewhere::from([("city-wards".parse().unwrap(), schema_of("city-wards", &wards))])
 }
 
 /// Every kind of role and of bins.

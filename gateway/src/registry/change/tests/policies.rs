@@ -26,7 +26,7 @@ fn meters() -> Vec<v1::TableSchema> {
     vec![table("meters", &["household", "size", "hour", "watts"])]
 }
 
-fn policy_of(dataset: &str, columns: Value, cells: Value) -> DeclarePolicy {
+fn policy_of(dataset: &str, columns: &Value, cells: &Value) -> DeclarePolicy {
     let units = json!([{"column": "household", "space": "household"}]);
     let tables = json!([{"name": "meters", "units": units, "columns": columns}]);
     let written: WrittenPolicy = serde_json::from_value(json!({"tables": tables, "cells": cells})).unwrap();
@@ -35,7 +35,7 @@ fn policy_of(dataset: &str, columns: Value, cells: Value) -> DeclarePolicy {
 
 /// Of `energie`: the size of a household in public, the hours of the day in parts.
 fn policy(cuts: &[i64]) -> DeclarePolicy {
-    policy_of("energie", columns(cuts), json!({}))
+    policy_of("energie", &columns(cuts), &json!({}))
 }
 
 fn columns(cuts: &[i64]) -> Value {
@@ -48,7 +48,7 @@ fn columns(cuts: &[i64]) -> Value {
 
 /// A policy that joins `homes/homes`.
 fn joining() -> DeclarePolicy {
-    policy_of("energie", json!([{"name": "household", "role": "join-key", "to": ["homes/homes"]}]), json!({}))
+    policy_of("energie", &json!([{"name": "household", "role": "join-key", "to": ["homes/homes"]}]), &json!({}))
 }
 
 fn energie(world: &mut World) -> Dataset {
@@ -65,7 +65,7 @@ fn ways(declared: &DeclaredPolicy) -> Vec<String> {
 fn its_own_steward_declares_the_policy_of_tables_that_are_declared() {
     let mut world = World::peopled();
     let open = world.dataset("open", Level::QuasiSensitive);
-    let refused = world.run("claire", open, policy_of("open", columns(&[12]), json!({})));
+    let refused = world.run("claire", open, policy_of("open", &columns(&[12]), &json!({})));
     assert!(matches!(refused, Err(ChangeError::LevelUnfit { .. })));
     let dataset = world.dataset("energie", Level::Sensitive);
     let early = world.run("claire", dataset.clone(), policy(&[12])).unwrap_err();
@@ -76,9 +76,9 @@ fn its_own_steward_declares_the_policy_of_tables_that_are_declared() {
         let refused = world.run(other, dataset.clone(), policy(&[12]));
         assert!(matches!(refused, Err(ChangeError::NotSteward)), "{other}");
     }
-    let elsewhere = world.run("claire", dataset.clone(), policy_of("homes", columns(&[12]), json!({})));
+    let elsewhere = world.run("claire", dataset.clone(), policy_of("homes", &columns(&[12]), &json!({})));
     assert!(matches!(elsewhere, Err(ChangeError::Invalid(_))));
-    let unfit = policy_of("energie", json!([{"name": "tenant", "role": "category"}]), json!({}));
+    let unfit = policy_of("energie", &json!([{"name": "tenant", "role": "category"}]), &json!({}));
     let refused = world.run("claire", dataset.clone(), unfit).unwrap_err();
     assert_eq!(refused.kind(), RefusalKind::Invalid);
     assert!(refused.to_string().contains("tables[meters].columns[tenant]"), "{refused}");
@@ -92,7 +92,7 @@ fn each_declaration_is_an_entry_that_says_what_is_looser() {
     let dataset = energie(&mut world);
     let first = world.run("claire", dataset.clone(), policy(&[6, 12])).unwrap();
     assert_eq!((first.policy.revision(), ways(&first)), (1, vec!["tables[meters]: may be asked".to_owned()]));
-    let stricter = policy_of("energie", columns(&[12]), json!({"least_subjects": 20}));
+    let stricter = policy_of("energie", &columns(&[12]), &json!({"least_subjects": 20}));
     let stricter = world.run("claire", dataset.clone(), stricter).unwrap();
     assert_eq!((stricter.policy.revision(), ways(&stricter)), (2, Vec::new()));
     let looser = world.run("claire", dataset.clone(), policy(&[6, 12])).unwrap();
@@ -131,7 +131,7 @@ fn a_schema_that_the_policy_would_not_fit_is_refused() {
     world.run("claire", dataset.clone(), tables("energie", wider)).unwrap();
     // As the refusal says to do.
     let narrower = json!([{"name": "size", "role": "dimension"}]);
-    world.run("claire", dataset.clone(), policy_of("energie", narrower, json!({}))).unwrap();
+    world.run("claire", dataset.clone(), policy_of("energie", &narrower, &json!({}))).unwrap();
     world.run("claire", dataset, without).unwrap();
 }
 
