@@ -134,6 +134,8 @@ pub enum Function {
     Coalesce,
     /// Missing if both are equal, else the first.
     NullIf,
+    /// The number of the declared bin that a value lies in, from 0.
+    Bin,
 }
 
 impl<C> Expression<C> {
@@ -163,6 +165,39 @@ impl<C> Expression<C> {
                     value.visit(see);
                 }
             }
+        }
+    }
+}
+
+impl<C: Copy> Expression<C> {
+    /// The same over other columns: each is replaced by what it stands for.
+    #[must_use]
+    pub fn over<D: Clone>(&self, columns: &impl Fn(C) -> Expression<D>) -> Expression<D> {
+        let of = |one: &Self| one.over(columns);
+        let boxed = |one: &Self| Box::new(one.over(columns));
+        match self {
+            Self::Column(column) => columns(*column),
+            Self::Literal(literal) => Expression::Literal(literal.clone()),
+            Self::And(all) => Expression::And(all.iter().map(of).collect()),
+            Self::Or(all) => Expression::Or(all.iter().map(of).collect()),
+            Self::Not(one) => Expression::Not(boxed(one)),
+            Self::IsNull(one) => Expression::IsNull(boxed(one)),
+            Self::Compare(comparison, left, right) => Expression::Compare(*comparison, boxed(left), boxed(right)),
+            Self::In(one, list) => Expression::In(boxed(one), list.clone()),
+            Self::Like { value, pattern, any_case } => {
+                Expression::Like { value: boxed(value), pattern: pattern.clone(), any_case: *any_case }
+            }
+            Self::Arithmetic(operation, left, right) => {
+                Expression::Arithmetic(*operation, boxed(left), boxed(right))
+            }
+            Self::Negate(one) => Expression::Negate(boxed(one)),
+            Self::Case { branches, otherwise } => Expression::Case {
+                branches: branches.iter().map(|(condition, value)| (of(condition), of(value))).collect(),
+                otherwise: otherwise.as_deref().map(boxed),
+            },
+            Self::Call(function, arguments) => Expression::Call(*function, arguments.iter().map(of).collect()),
+            Self::Cast(one, to) => Expression::Cast(boxed(one), *to),
+            Self::TryCast(one, to) => Expression::TryCast(boxed(one), *to),
         }
     }
 }

@@ -58,13 +58,14 @@ fn column(name: &str, holds: wire::ColumnType, nullable: bool) -> wire::Column {
 /// `SELECT keys, aggregates FROM flights GROUP BY keys`
 pub(crate) fn grouped(keys: Vec<Expression<RowColumn>>, aggregates: Vec<Aggregate>) -> Plan {
     let output = (0..keys.len() + aggregates.len()).map(|place| OutputColumn { name: format!("c{place}") }).collect();
-    Plan { scans: vec![Scan { table: 0 }], rows: Rows::Scan(0), keys, aggregates, steps: Vec::new(), output }
+    let sets = vec![(0..keys.len()).collect()];
+    Plan { scans: vec![Scan { table: 0 }], rows: Rows::Scan(0), keys, sets, aggregates, steps: Vec::new(), output }
 }
 
 pub(crate) fn count_rows() -> Aggregate {
-    Aggregate { of: Aggregation::CountRows, argument: None }
+    Aggregate { of: Aggregation::CountRows, argument: None, against: None, filter: None }
 }
 
 pub(crate) fn of(of: Aggregation, argument: Expression<RowColumn>) -> Aggregate {
-    Aggregate { of, argument: Some(argument) }
+    Aggregate { of, argument: Some(argument), against: None, filter: None }
 }

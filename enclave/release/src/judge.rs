@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+pub mod roles;
+
 use crate::{
     expression::Expression,
-    plan::{Aggregate, Aggregation, Join, JoinKind, Plan, RowColumn, Rows, Step},
+    plan::{Aggregate, Aggregation, Join, JoinKind, Plan, Regression, RowColumn, Rows, Step},
     schema::{Column, Digits, Schemas, Table, Type},
     typing::{may_be_null, same, type_of},
 };
@@ -268,6 +270,11 @@ impl<'a> Judge<'a> {
     }
 
     fn cells(&self) -> Result<Vec<Type>, Rejection> {
+        // Totals beside their parts are judged by roles alone.
+        let all: Vec<usize> = (0..self.plan.keys.len()).collect();
+        if self.plan.sets != [all] {
+            return Err(Rejection::Malformed);
+        }
         let keys = self.plan.keys.iter().map(|key| self.row_type(key));
         let aggregates = self.plan.aggregates.iter().map(|aggregate| self.aggregate(aggregate));
         let types = keys.chain(aggregates).collect::<Result<Vec<_>, _>>()?;
@@ -276,6 +283,10 @@ impl<'a> Judge<'a> {
 
     fn aggregate(&self, aggregate: &Aggregate) -> Result<Type, Rejection> {
         let name = aggregate.of.name();
+        // Those are judged by roles alone.
+        if aggregate.filter.is_some() || aggregate.against.is_some() {
+            return Err(Rejection::Argument { aggregate: name });
+        }
         let Some(argument) = &aggregate.argument else {
             return if aggregate.of == Aggregation::CountRows {
                 Ok(Type::Integer(Digits::STORED))
@@ -367,8 +378,10 @@ impl<'a> Judge<'a> {
     /// Every expression over rows, and each one in it.
     fn visit(&self, see: &mut impl FnMut(&Expression<RowColumn>)) {
         self.plan.rows.visit(&mut |expression| expression.visit(&mut |inner| see(inner)));
-        let arguments = self.plan.aggregates.iter().filter_map(|aggregate| aggregate.argument.as_ref());
-        for expression in self.plan.keys.iter().chain(arguments) {
+        let aggregates = self.plan.aggregates.iter();
+        let of_aggregates = aggregates
+            .flat_map(|aggregate| aggregate.argument.iter().chain(&aggregate.against).chain(&aggregate.filter));
+        for expression in self.plan.keys.iter().chain(of_aggregates) {
             expression.visit(&mut |inner| see(inner));
         }
     }
@@ -386,6 +399,21 @@ impl Aggregation {
             Self::PopulationVariance => "VAR_POP",
             Self::Deviation => "STDDEV_SAMP",
             Self::PopulationDeviation => "STDDEV_POP",
+            Self::Quantile(_) => "APPROX_PERCENTILE_CONT",
+            Self::Correlation => "CORR",
+            Self::Covariance => "COVAR_SAMP",
+            Self::PopulationCovariance => "COVAR_POP",
+            Self::Regression(of) => match of {
+                Regression::Slope => "REGR_SLOPE",
+                Regression::Intercept => "REGR_INTERCEPT",
+                Regression::Determination => "REGR_R2",
+                Regression::Count => "REGR_COUNT",
+                Regression::MeanX => "REGR_AVGX",
+                Regression::MeanY => "REGR_AVGY",
+                Regression::SquaresX => "REGR_SXX",
+                Regression::SquaresY => "REGR_SYY",
+                Regression::Products => "REGR_SXY",
+            },
         }
     }
 }

@@ -11,18 +11,26 @@
 //! what [`Judged::counts`] asks for. Does not give: protection from what several answers say together, from one subject
 //! who makes up most of a cell, or from arithmetic chosen to single a subject out; those rules come on top of these.
 
+pub mod calendar;
 pub mod cells;
 pub mod expression;
 pub mod judge;
 pub mod plan;
+pub mod policy;
 pub mod schema;
 pub mod space;
 mod typing;
 
 pub use cells::{Kept, LeastSubjects};
 pub use expression::{Arithmetic, Comparison, Expression, Function, Literal};
-pub use judge::{Judged, Rejection, SubjectCount, judge};
-pub use plan::{Aggregate, Aggregation, Join, JoinKind, OutputColumn, Plan, RowColumn, Rows, Scan, SortKey, Step};
+pub use judge::{
+    Judged, Rejection, SubjectCount, judge,
+    roles::{Objection, Ruling, judge_by},
+};
+pub use plan::{
+    Aggregate, Aggregation, Join, JoinKind, OutputColumn, Plan, Regression, RowColumn, Rows, Scan, SortKey, Step,
+};
+pub use policy::{Policies, PolicyError};
 pub use schema::{Column, Digits, SchemaError, Schemas, Table, Type};
 pub use typing::{may_be_null, type_of};
 

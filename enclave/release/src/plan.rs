@@ -20,6 +20,9 @@ pub struct Plan {
     pub rows: Rows,
     /// What makes a cell: rows that agree in these are one cell. None for one cell of all rows.
     pub keys: Vec<Expression<RowColumn>>,
+    /// Which of the keys, by their places: one set of all of them for GROUP BY, several for ROLLUP and GROUPING SETS. In
+    /// the cells of a set the other keys are missing.
+    pub sets: Vec<Vec<usize>>,
     /// What is computed of each cell.
     pub aggregates: Vec<Aggregate>,
     /// What is done to the cells that may leave, in this order.
@@ -90,6 +93,11 @@ pub struct Aggregate {
     pub of: Aggregation,
     /// Over which values; missing ones are left out. None for `CountRows` alone.
     pub argument: Option<Expression<RowColumn>>,
+    /// Of an aggregate of pairs, the values beside them: x, where the argument is y. Pairs of which one is missing are left
+    /// out.
+    pub against: Option<Expression<RowColumn>>,
+    /// Only of those rows for which this holds.
+    pub filter: Option<Expression<RowColumn>>,
 }
 
 /// What is computed of a cell.
@@ -113,6 +121,39 @@ pub enum Aggregation {
     Deviation,
     /// Standard deviation of the population.
     PopulationDeviation,
+    /// The value that so many millionths of them do not exceed, approximately.
+    Quantile(u32),
+    /// Correlation of pairs.
+    Correlation,
+    /// Covariance of a sample of pairs.
+    Covariance,
+    /// Covariance of a population of pairs.
+    PopulationCovariance,
+    /// Of the line through pairs that leaves the least squares.
+    Regression(Regression),
+}
+
+/// What is computed of pairs, as SQL's `REGR_` functions do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Regression {
+    /// The line's slope.
+    Slope,
+    /// Where it meets the axis of y.
+    Intercept,
+    /// The square of the correlation.
+    Determination,
+    /// How many pairs.
+    Count,
+    /// The mean of x.
+    MeanX,
+    /// The mean of y.
+    MeanY,
+    /// The sum of squares of x about its mean.
+    SquaresX,
+    /// The sum of squares of y about its mean.
+    SquaresY,
+    /// The sum of products of x and y about their means.
+    Products,
 }
 
 /// A step over released cells. Columns are places in what the step before gives.
@@ -149,6 +190,25 @@ pub struct SortKey {
 pub struct OutputColumn {
     /// As the question calls it.
     pub name: String,
+}
+
+impl Aggregation {
+    /// Whether it is of pairs.
+    pub fn is_of_two(self) -> bool {
+        match self {
+            Self::Correlation | Self::Covariance | Self::PopulationCovariance | Self::Regression(_) => true,
+            Self::CountRows
+            | Self::Count
+            | Self::CountDistinct
+            | Self::Sum
+            | Self::Mean
+            | Self::Variance
+            | Self::PopulationVariance
+            | Self::Deviation
+            | Self::PopulationDeviation
+            | Self::Quantile(_) => false,
+        }
+    }
 }
 
 impl Rows {
