@@ -181,7 +181,8 @@ impl Part {
 pub fn date(text: &str) -> Option<i32> {
     let mut parts = text.split('-');
     let mut number = |digits: usize| {
-        let part = parts.next().filter(|part| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let part =
+            parts.next().filter(|part| part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit()))?;
         part.parse::<i64>().ok()
     };
     let civil = Civil { year: number(4)?, month: number(2)?, day: number(2)? };

@@ -187,9 +187,7 @@ impl<C: Copy> Expression<C> {
             Self::Like { value, pattern, any_case } => {
                 Expression::Like { value: boxed(value), pattern: pattern.clone(), any_case: *any_case }
             }
-            Self::Arithmetic(operation, left, right) => {
-                Expression::Arithmetic(*operation, boxed(left), boxed(right))
-            }
+            Self::Arithmetic(operation, left, right) => Expression::Arithmetic(*operation, boxed(left), boxed(right)),
             Self::Negate(one) => Expression::Negate(boxed(one)),
             Self::Case { branches, otherwise } => Expression::Case {
                 branches: branches.iter().map(|(condition, value)| (of(condition), of(value))).collect(),

@@ -131,11 +131,7 @@ impl Policies {
     ///
     /// # Errors
     /// [`PolicyError`].
-    pub fn parse(
-        schemas: &Schemas,
-        datasets: &[&str],
-        policies: &[wire::ReleasePolicy],
-    ) -> Result<Self, PolicyError> {
+    pub fn parse(schemas: &Schemas, datasets: &[&str], policies: &[wire::ReleasePolicy]) -> Result<Self, PolicyError> {
         let mut tables = Vec::with_capacity(datasets.len());
         for (place, table) in schemas.iter().enumerate() {
             let dataset = datasets.get(place).ok_or(PolicyError::Datasets)?;

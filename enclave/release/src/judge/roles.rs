@@ -234,7 +234,8 @@ impl Ruling {
             return Some(cell);
         }
         let keys = self.plan.sets.get(set)?.iter().zip(values);
-        let bins = keys.map(|(key, value)| self.keys.get(*key).and_then(|key| Some((key.axis, key.bins(value)?.clone()))));
+        let bins =
+            keys.map(|(key, value)| self.keys.get(*key).and_then(|key| Some((key.axis, key.bins(value)?.clone()))));
         let bins = bins.chain(scope.bins.iter().cloned().map(Some)).collect::<Option<Vec<_>>>()?;
         Some(self.region_of(&bins))
     }
@@ -245,9 +246,9 @@ impl Ruling {
         if region.facts() != self.everything.facts() {
             return None;
         }
-        let within = region.sets().map(|(dimension, set)| {
-            Some(self.axes.iter().find(|axis| axis.dimension == *dimension)?.condition(set))
-        });
+        let within = region
+            .sets()
+            .map(|(dimension, set)| Some(self.axes.iter().find(|axis| axis.dimension == *dimension)?.condition(set)));
         within.collect::<Option<Vec<_>>>().map(Expression::And)
     }
 
@@ -395,7 +396,9 @@ impl<'a> Roles<'a> {
     }
 
     fn units(&self) -> Vec<CountedUnit> {
-        let of_scan = |scan: usize| self.policy(scan).map(TablePolicy::units).unwrap_or_default().iter().map(move |unit| (scan, unit));
+        let of_scan = |scan: usize| {
+            self.policy(scan).map(TablePolicy::units).unwrap_or_default().iter().map(move |unit| (scan, unit))
+        };
         (0..self.judge.plan.scans.len())
             .flat_map(of_scan)
             .map(|(scan, unit)| CountedUnit {
@@ -414,7 +417,8 @@ impl<'a> Roles<'a> {
             };
             let (argument, against) = (holds(&aggregate.argument)?, holds(&aggregate.against)?);
             let numeric = against.is_none_or(|of| matches!(of, Type::Integer(_) | Type::Float));
-            let of = figures::holds(aggregate.of, argument).filter(|_| numeric && aggregate.of.is_of_two() == against.is_some());
+            let of = figures::holds(aggregate.of, argument)
+                .filter(|_| numeric && aggregate.of.is_of_two() == against.is_some());
             types.push(of.ok_or_else(|| refused(Rejection::Type { construct: aggregate.of.name() }))?);
         }
         if types.is_empty() { Err(Rejection::Malformed.into()) } else { Ok(types) }

@@ -48,7 +48,11 @@ impl Bins {
         };
         values.sort_unstable_by(total);
         values.dedup();
-        if values.is_empty() { Err(PolicyError::Bins { column: column.name.clone() }) } else { Ok(Self::Listed(values)) }
+        if values.is_empty() {
+            Err(PolicyError::Bins { column: column.name.clone() })
+        } else {
+            Ok(Self::Listed(values))
+        }
     }
 
     /// Between points, as they are written in a policy.
@@ -74,7 +78,8 @@ impl Bins {
         let scale = Scale::of(column.holds).ok_or_else(wrong)?;
         let places = points.map(|point| Some(place(&point?)?.1)).collect::<Option<Vec<_>>>().ok_or_else(wrong)?;
         // Nothing lies below the least there is.
-        let sound = places.is_sorted_by(|one, next| one < next) && places.first().is_some_and(|least| *least > i64::MIN);
+        let sound =
+            places.is_sorted_by(|one, next| one < next) && places.first().is_some_and(|least| *least > i64::MIN);
         if sound && places.len() <= MOST_POINTS { Ok(Self::Cuts(scale, places)) } else { Err(wrong()) }
     }
 
@@ -131,9 +136,7 @@ impl Bins {
     pub fn bin(&self, value: &Literal) -> u32 {
         let found = match self {
             Self::Listed(values) => values.binary_search_by(|one| total(one, value)).ok(),
-            Self::Cuts(scale, points) => {
-                on(*scale, value).map(|place| points.partition_point(|point| *point <= place))
-            }
+            Self::Cuts(scale, points) => on(*scale, value).map(|place| points.partition_point(|point| *point <= place)),
             Self::Calendar(scale, _, starts) => on(*scale, value).and_then(|place| {
                 let after = starts.partition_point(|start| *start <= place);
                 (after < starts.len()).then(|| after.checked_sub(1)).flatten()

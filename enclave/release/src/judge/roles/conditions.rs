@@ -100,8 +100,9 @@ impl Roles<'_> {
         let nearest = nearest(bins, &name);
         listed(condition)
             .map_err(|construct| Objection::new(Offence::Construct { construct }, place).instead(nearest.clone()))?;
-        let set = held(condition, bins)
-            .ok_or_else(|| Objection::new(Offence::SplitsBins { column: name.clone() }, place).instead(nearest.clone()))?;
+        let set = held(condition, bins).ok_or_else(|| {
+            Objection::new(Offence::SplitsBins { column: name.clone() }, place).instead(nearest.clone())
+        })?;
         if set.is_empty() {
             return Err(Objection::new(Offence::Nothing { column: name }, place).instead(nearest));
         }
@@ -121,14 +122,12 @@ impl Roles<'_> {
     ) -> Result<(), Objection> {
         let name = self.name(column);
         if chosen.of.is_some_and(|of| of != column) {
-            return Err(Objection::new(Offence::TwoSensitive { column: name.clone() }, place).instead(
-                Instead::CountFilter { column: name },
-            ));
+            return Err(Objection::new(Offence::TwoSensitive { column: name.clone() }, place)
+                .instead(Instead::CountFilter { column: name }));
         }
         if !is_indicator(condition) {
-            return Err(Objection::new(Offence::SensitiveForm { column: name.clone() }, place).instead(
-                Instead::CountFilter { column: name },
-            ));
+            return Err(Objection::new(Offence::SensitiveForm { column: name.clone() }, place)
+                .instead(Instead::CountFilter { column: name }));
         }
         chosen.of = Some(column);
         chosen.sensitive.push(condition.clone());

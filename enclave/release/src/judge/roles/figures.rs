@@ -65,7 +65,8 @@ impl Roles<'_> {
         let place = Place::Aggregate(number);
         let mut conditions: Vec<&Expression<RowColumn>> = aggregate.filter.iter().flat_map(conjuncts).collect();
         let mut written = Aggregate { filter: None, ..aggregate.clone() };
-        if let Some((condition, inner)) = aggregate.argument.as_ref().and_then(|argument| conditional(aggregate.of, argument))
+        if let Some((condition, inner)) =
+            aggregate.argument.as_ref().and_then(|argument| conditional(aggregate.of, argument))
         {
             conditions.extend(conjuncts(condition));
             written = inner;
@@ -121,9 +122,9 @@ impl Roles<'_> {
                     }
                     // Whether there is a value is as sensitive as the value: counted within the cell.
                     Role::Measure { .. } => Ok((vec![Quantity::Row], Vec::new())),
-                    role @ (Role::Identifier | Role::Category | Role::JoinKey(_)) => {
-                        Err(self.misused(column, role, "its rows are not counted by it", place).instead(Instead::CountRows))
-                    }
+                    role @ (Role::Identifier | Role::Category | Role::JoinKey(_)) => Err(self
+                        .misused(column, role, "its rows are not counted by it", place)
+                        .instead(Instead::CountRows)),
                 }
             }
             Aggregation::CountDistinct => {
@@ -140,7 +141,9 @@ impl Roles<'_> {
                     }
                 })
             }
-            Aggregation::Sum | Aggregation::Mean => measure().map(|column| (vec![Quantity::Value(column)], vec![column])),
+            Aggregation::Sum | Aggregation::Mean => {
+                measure().map(|column| (vec![Quantity::Value(column)], vec![column]))
+            }
             Aggregation::Variance
             | Aggregation::PopulationVariance
             | Aggregation::Deviation
@@ -169,8 +172,9 @@ impl Roles<'_> {
 
     /// The column that an argument is, apart from casts to other numbers.
     fn argument(&self, argument: Option<&Expression<RowColumn>>, place: Place) -> Result<RowColumn, Objection> {
-        let refused =
-            || Objection::new(Offence::Construct { construct: "a computed argument" }, place).instead(Instead::OneMeasure);
+        let refused = || {
+            Objection::new(Offence::Construct { construct: "a computed argument" }, place).instead(Instead::OneMeasure)
+        };
         let argument = argument.ok_or_else(refused)?;
         let mut named = Ok(());
         columns_of(argument, &mut |column| {
@@ -232,7 +236,9 @@ fn conditional(of: Aggregation, argument: &Expression<RowColumn>) -> Option<(&Ex
         // A sum of ones.
         Aggregation::Sum if (missing || zero) && one => Some((condition, rows)),
         // What adds nothing to a sum is as good as missing; to a mean it is not.
-        Aggregation::Sum if missing || zero => Some((condition, Aggregate { of, argument: Some(value.clone()), ..rows })),
+        Aggregation::Sum if missing || zero => {
+            Some((condition, Aggregate { of, argument: Some(value.clone()), ..rows }))
+        }
         _ if missing => Some((condition, Aggregate { of, argument: Some(value.clone()), ..rows })),
         _ => None,
     }
@@ -262,8 +268,9 @@ fn bare(argument: &Expression<RowColumn>) -> Option<RowColumn> {
 /// What an aggregate of a judged form holds.
 pub(super) fn holds(of: Aggregation, argument: Option<Type>) -> Option<Type> {
     match (of, argument) {
-        (Aggregation::CountRows, None)
-        | (Aggregation::Count | Aggregation::CountDistinct, Some(_)) => Some(Type::Integer(Digits::STORED)),
+        (Aggregation::CountRows, None) | (Aggregation::Count | Aggregation::CountDistinct, Some(_)) => {
+            Some(Type::Integer(Digits::STORED))
+        }
         (Aggregation::Sum, Some(Type::Integer(digits))) => digits.summed().map(Type::Integer),
         (Aggregation::Sum, Some(Type::Float)) => Some(Type::Float),
         (

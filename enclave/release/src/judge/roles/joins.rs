@@ -52,7 +52,11 @@ impl<'a> Roles<'a> {
         let (Some(facts), None) = (roots.next(), roots.next()) else { return Err(refused(Place::Question)) };
         let joined = Joined { facts, links };
         // Each is reached from the facts, and not around in a circle.
-        if (0..scans).all(|scan| joined.path(scan).is_some()) { Ok((joined, flat)) } else { Err(refused(Place::Question)) }
+        if (0..scans).all(|scan| joined.path(scan).is_some()) {
+            Ok((joined, flat))
+        } else {
+            Err(refused(Place::Question))
+        }
     }
 
     fn take_apart(&self, rows: &'a Rows, flat: &mut Flat<'a>) -> Result<(), Objection> {

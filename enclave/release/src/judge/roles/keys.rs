@@ -69,9 +69,8 @@ impl Roles<'_> {
         };
         let nearest = nearest(bins, &name);
         let written = if binned { bins.number(&column) } else { Some(key.clone()) };
-        let written = written.ok_or_else(|| {
-            Objection::new(Offence::Construct { construct: "bin()" }, place).instead(nearest.clone())
-        })?;
+        let written = written
+            .ok_or_else(|| Objection::new(Offence::Construct { construct: "bin()" }, place).instead(nearest.clone()))?;
         if !binned {
             self.form(&written, axis, place)?;
         }
@@ -94,7 +93,8 @@ impl Roles<'_> {
             },
             Expression::Case { branches, otherwise } => {
                 let literal = |value: &Expression<RowColumn>| matches!(value, Expression::Literal(_));
-                let plain = branches.iter().all(|(_, value)| literal(value)) && otherwise.as_deref().is_none_or(literal);
+                let plain =
+                    branches.iter().all(|(_, value)| literal(value)) && otherwise.as_deref().is_none_or(literal);
                 if !plain {
                     return Err(Objection::new(Offence::Construct { construct: "CASE with computed values" }, place));
                 }
@@ -140,9 +140,8 @@ fn values(key: &Expression<RowColumn>, bins: &Bins, holds: Type) -> Option<Vec<(
     }
     values.sort_by(|(one, _), (other, _)| total(one, other));
     let same = |one: &(Literal, u32), other: &(Literal, u32)| total(&one.0, &other.0).is_eq();
-    let value = |run: &[(Literal, u32)]| {
-        Some((run.first()?.0.clone(), run.iter().map(|(_, bin)| *bin).collect::<BinSet>()))
-    };
+    let value =
+        |run: &[(Literal, u32)]| Some((run.first()?.0.clone(), run.iter().map(|(_, bin)| *bin).collect::<BinSet>()));
     values.chunk_by(same).map(value).collect()
 }
 

@@ -146,8 +146,7 @@ impl Known {
                 let least = from.cmp(&other_last);
                 let most = last.cmp(&other_from);
                 let possible = [Ordering::Less, Ordering::Equal, Ordering::Greater];
-                let mut verdicts =
-                    possible.into_iter().filter(|order| (least..=most).contains(order)).map(holds);
+                let mut verdicts = possible.into_iter().filter(|order| (least..=most).contains(order)).map(holds);
                 let first = verdicts.next()?;
                 verdicts.all(|verdict| verdict == first).then_some(Some(first))
             }
