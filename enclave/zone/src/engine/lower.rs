@@ -7,11 +7,14 @@ mod expression;
 
 use datafusion::{
     common::{JoinType, NullEquality},
-    logical_expr::{self as df, Distinct, Expr, FetchType, LogicalPlan, SkipType, expr::AggregateFunction},
+    logical_expr::{
+        self as df, Distinct, Expr, FetchType, GroupingSet, LogicalPlan, SkipType, expr::AggregateFunction,
+    },
+    scalar::ScalarValue,
 };
 use octroi_release::{
-    Aggregate, Aggregation, Expression, Join, JoinKind, OutputColumn, Plan, Rejection, RowColumn, Rows, Scan, SortKey,
-    Step,
+    Aggregate, Aggregation, Expression, Join, JoinKind, OutputColumn, Plan, Regression, Rejection, RowColumn, Rows,
+    Scan, SortKey, Step,
 };
 
 use self::expression::{Lowering, Named};
@@ -24,20 +27,28 @@ use super::{planning::DeclaredTable, refusal::Refusal};
 pub(super) fn lower(plan: &LogicalPlan) -> Result<Plan, Refusal> {
     let mut lower = Lower::default();
     lower.cells(plan)?;
-    let Lower { scans, cells: Some((rows, keys, aggregates)), steps, .. } = lower else {
+    let Lower { scans, cells: Some(Cells { rows, keys, sets, aggregates }), steps, .. } = lower else {
         return Err(Refusal::Judged(Rejection::Malformed));
     };
     let output = plan.schema().fields().iter().map(|field| OutputColumn { name: field.name().clone() }).collect();
-    Ok(Plan { scans, rows, keys, aggregates, steps, output })
+    Ok(Plan { scans, rows, keys, sets, aggregates, steps, output })
 }
 
 /// Rows, and of each column of the plan's what it is over their scans.
 type Relation = (Rows, Vec<Expression<RowColumn>>);
 
+/// Rows put together.
+struct Cells {
+    rows: Rows,
+    keys: Vec<Expression<RowColumn>>,
+    sets: Vec<Vec<usize>>,
+    aggregates: Vec<Aggregate>,
+}
+
 #[derive(Default)]
 struct Lower {
     scans: Vec<Scan>,
-    cells: Option<(Rows, Vec<Expression<RowColumn>>, Vec<Aggregate>)>,
+    cells: Option<Cells>,
     steps: Vec<Step>,
     lowering: Lowering,
     depth: usize,
@@ -70,7 +81,7 @@ impl Lower {
             LogicalPlan::Aggregate(aggregate) => self.aggregate(aggregate)?,
             LogicalPlan::Distinct(Distinct::All(input)) => {
                 let (rows, keys) = self.rows(input)?;
-                self.cells = Some((rows, keys, Vec::new()));
+                self.cells = Some(Cells { rows, sets: vec![(0..keys.len()).collect()], keys, aggregates: Vec::new() });
             }
             LogicalPlan::TableScan(_) | LogicalPlan::Join(_) => {
                 return Err(not_allowed("showing rows", "aggregate them: COUNT, SUM, AVG with GROUP BY"));
@@ -103,11 +114,11 @@ impl Lower {
     fn aggregate(&mut self, aggregate: &df::Aggregate) -> Result<(), Refusal> {
         let (rows, columns) = self.rows(&aggregate.input)?;
         let named = Named::new(aggregate.input.schema(), &columns);
-        let keys =
-            aggregate.group_expr.iter().map(|key| self.lowering.expression(key, &named)).collect::<Result<_, _>>()?;
+        let (keys, sets) = grouping(&aggregate.group_expr)?;
+        let keys = keys.into_iter().map(|key| self.lowering.expression(key, &named)).collect::<Result<_, _>>()?;
         let aggregates =
             aggregate.aggr_expr.iter().map(|one| self.one_aggregate(one, &named)).collect::<Result<_, _>>()?;
-        self.cells = Some((rows, keys, aggregates));
+        self.cells = Some(Cells { rows, keys, sets, aggregates });
         Ok(())
     }
 
@@ -117,20 +128,34 @@ impl Lower {
             Expr::AggregateFunction(function) => function,
             _ => return Err(not_allowed("this aggregate", "use COUNT, SUM, AVG, VAR or STDDEV")),
         };
-        if params.filter.is_some() {
-            return Err(not_allowed("FILTER in an aggregate", "put the condition in WHERE"));
-        }
-        if !params.order_by.is_empty() || params.null_treatment.is_some() {
+        let of = aggregation(func.name(), params.distinct)?;
+        let (of, arguments) = match (of, params.args.as_slice()) {
+            (Aggregation::Quantile(_), [argument, fraction]) if func.name() != "approx_median" => {
+                (Aggregation::Quantile(millionths(fraction)?), std::slice::from_ref(argument))
+            }
+            (of, arguments) => (of, arguments),
+        };
+        // The order that a quantile is of is the one of its argument.
+        let plain = match (of, params.order_by.as_slice(), arguments) {
+            (_, [], _) => true,
+            (Aggregation::Quantile(_), [order], [argument]) => order.asc && order.expr == *argument,
+            _ => false,
+        };
+        if !plain || params.null_treatment.is_some() {
             return Err(not_allowed("an order inside an aggregate", "leave it out"));
         }
-        let [argument] = params.args.as_slice() else {
-            return Err(not_allowed("an aggregate of several columns", "use COUNT, SUM, AVG, VAR or STDDEV of one"));
+        let filter = params.filter.as_deref().map(|filter| self.lowering.expression(filter, named)).transpose()?;
+        let (argument, against) = match arguments {
+            [one] if of == Aggregation::Count && matches!(one, Expr::Literal(value, _) if !value.is_null()) => {
+                return Ok(Aggregate { of: Aggregation::CountRows, argument: None, against: None, filter });
+            }
+            [one] if !of.is_of_two() => (one, None),
+            [y, x] if of.is_of_two() => (y, Some(x)),
+            _ => return Err(not_allowed("an aggregate of so many columns", "write one, or two for CORR and the like")),
         };
-        let of = aggregation(func.name(), params.distinct)?;
-        if of == Aggregation::Count && matches!(argument, Expr::Literal(value, _) if !value.is_null()) {
-            return Ok(Aggregate { of: Aggregation::CountRows, argument: None });
-        }
-        Ok(Aggregate { of, argument: Some(self.lowering.expression(argument, named)?) })
+        let argument = Some(self.lowering.expression(argument, named)?);
+        let against = against.map(|against| self.lowering.expression(against, named)).transpose()?;
+        Ok(Aggregate { of, argument, against, filter })
     }
 
     /// The part over rows.
@@ -232,7 +257,54 @@ impl Lower {
 
 /// The columns of a step over cells, by their places.
 fn cells_of(input: &LogicalPlan) -> Named<'_, usize> {
-    Named::places(input.schema())
+    Named::places(input.schema(), has_set_number(input))
+}
+
+/// Whether there is, behind the keys, the planner's own column that says which grouping set a cell is of.
+fn has_set_number(input: &LogicalPlan) -> bool {
+    match input {
+        LogicalPlan::Aggregate(aggregate) => matches!(aggregate.group_expr.as_slice(), [Expr::GroupingSet(_)]),
+        LogicalPlan::Filter(filter) => has_set_number(&filter.input),
+        LogicalPlan::Sort(sort) => has_set_number(&sort.input),
+        LogicalPlan::Limit(limit) => has_set_number(&limit.input),
+        LogicalPlan::SubqueryAlias(alias) => has_set_number(&alias.input),
+        _ => false,
+    }
+}
+
+/// The keys, and the sets of them that cells are made by.
+fn grouping(keys: &[Expr]) -> Result<(Vec<&Expr>, Vec<Vec<usize>>), Refusal> {
+    let [Expr::GroupingSet(set)] = keys else {
+        return Ok((keys.iter().collect(), vec![(0..keys.len()).collect()]));
+    };
+    let distinct = set.distinct_expr();
+    let all = distinct.len();
+    let sets = match set {
+        GroupingSet::Rollup(_) => (0..=all).rev().map(|keys| (0..keys).collect()).collect(),
+        GroupingSet::Cube(_) if all <= MOST_CUBED => {
+            let chosen = |subset: u32| (0..all).filter(|key| subset & (1 << key) != 0).collect();
+            (0..1_u32 << all).map(chosen).collect()
+        }
+        GroupingSet::Cube(_) => return Err(Refusal::TooLong),
+        GroupingSet::GroupingSets(sets) => {
+            let place = |key: &Expr| distinct.iter().position(|one| *one == key);
+            let places = |set: &Vec<Expr>| set.iter().map(place).collect::<Option<Vec<_>>>();
+            sets.iter().map(places).collect::<Option<Vec<_>>>().ok_or(Rejection::Malformed)?
+        }
+    };
+    Ok((distinct, sets))
+}
+
+/// A share that a quantile is at, neither the least nor the largest: those are single values.
+fn millionths(fraction: &Expr) -> Result<u32, Refusal> {
+    let wrong = || not_allowed("a percentile of this kind", "write a share between 0 and 1, such as 0.5");
+    let Expr::Literal(ScalarValue::Float64(Some(share)), _) = fraction else { return Err(wrong()) };
+    let millionths = (share * 1_000_000.0).round();
+    if !(1.0..=999_999.0).contains(&millionths) {
+        return Err(wrong());
+    }
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and within its bounds")]
+    Ok(millionths as u32)
 }
 
 fn aggregation(name: &str, distinct: bool) -> Result<Aggregation, Refusal> {
@@ -246,7 +318,20 @@ fn aggregation(name: &str, distinct: bool) -> Result<Aggregation, Refusal> {
         ("var_pop", false) => Ok(Aggregation::PopulationVariance),
         ("stddev" | "stddev_samp", false) => Ok(Aggregation::Deviation),
         ("stddev_pop", false) => Ok(Aggregation::PopulationDeviation),
-        _ => Err(not_allowed("this aggregate", "use COUNT, SUM, AVG, VAR or STDDEV")),
+        ("approx_median" | "approx_percentile_cont", false) => Ok(Aggregation::Quantile(MEDIAN)),
+        ("corr", false) => Ok(Aggregation::Correlation),
+        ("covar_samp" | "covar", false) => Ok(Aggregation::Covariance),
+        ("covar_pop", false) => Ok(Aggregation::PopulationCovariance),
+        ("regr_slope", false) => Ok(Aggregation::Regression(Regression::Slope)),
+        ("regr_intercept", false) => Ok(Aggregation::Regression(Regression::Intercept)),
+        ("regr_r2", false) => Ok(Aggregation::Regression(Regression::Determination)),
+        ("regr_count", false) => Ok(Aggregation::Regression(Regression::Count)),
+        ("regr_avgx", false) => Ok(Aggregation::Regression(Regression::MeanX)),
+        ("regr_avgy", false) => Ok(Aggregation::Regression(Regression::MeanY)),
+        ("regr_sxx", false) => Ok(Aggregation::Regression(Regression::SquaresX)),
+        ("regr_syy", false) => Ok(Aggregation::Regression(Regression::SquaresY)),
+        ("regr_sxy", false) => Ok(Aggregation::Regression(Regression::Products)),
+        _ => Err(not_allowed("this aggregate", "use COUNT, SUM, AVG, VAR, STDDEV, CORR, COVAR or REGR")),
     }
 }
 
@@ -291,5 +376,9 @@ fn not_allowed(construct: &'static str, instead: &'static str) -> Refusal {
     Refusal::NotAllowed { construct, instead }
 }
 
+/// Keys of a CUBE: each one doubles its sets.
+const MOST_CUBED: usize = 6;
+/// Millionths.
+const MEDIAN: u32 = 500_000;
 /// Nodes above one another, and scans.
 const MOST_DEPTH: usize = 100;

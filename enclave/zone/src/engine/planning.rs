@@ -165,6 +165,20 @@ impl ContextProvider for Named<'_> {
             "var_pop" | "var_population" => functions_aggregate::variance::var_pop_udaf(),
             "stddev" | "stddev_samp" => functions_aggregate::stddev::stddev_udaf(),
             "stddev_pop" => functions_aggregate::stddev::stddev_pop_udaf(),
+            "approx_median" => functions_aggregate::approx_median::approx_median_udaf(),
+            "approx_percentile_cont" => functions_aggregate::approx_percentile_cont::approx_percentile_cont_udaf(),
+            "corr" => functions_aggregate::correlation::corr_udaf(),
+            "covar" | "covar_samp" => functions_aggregate::covariance::covar_samp_udaf(),
+            "covar_pop" => functions_aggregate::covariance::covar_pop_udaf(),
+            "regr_slope" => functions_aggregate::regr::regr_slope_udaf(),
+            "regr_intercept" => functions_aggregate::regr::regr_intercept_udaf(),
+            "regr_r2" => functions_aggregate::regr::regr_r2_udaf(),
+            "regr_count" => functions_aggregate::regr::regr_count_udaf(),
+            "regr_avgx" => functions_aggregate::regr::regr_avgx_udaf(),
+            "regr_avgy" => functions_aggregate::regr::regr_avgy_udaf(),
+            "regr_sxx" => functions_aggregate::regr::regr_sxx_udaf(),
+            "regr_syy" => functions_aggregate::regr::regr_syy_udaf(),
+            "regr_sxy" => functions_aggregate::regr::regr_sxy_udaf(),
             _ => {
                 self.no_function.replace(Some(name.to_owned()));
                 return None;

@@ -5,5 +5,6 @@
 mod answers;
 mod harness;
 mod questions;
+mod roles;
 mod spilling;
 mod total;

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     expression::{Expression, Literal},
     judge::columns_of,
-    plan::{Aggregate, Aggregation, RowColumn},
+    plan::{Aggregate, Aggregation, Regression, RowColumn},
     policy::Role,
     schema::{Digits, Type},
     space::BinSet,
@@ -285,7 +285,11 @@ pub(super) fn holds(of: Aggregation, argument: Option<Type>) -> Option<Type> {
             | Aggregation::PopulationCovariance
             | Aggregation::Regression(_),
             Some(Type::Float | Type::Integer(_)),
-        ) => Some(Type::Float),
+        ) => Some(if of == Aggregation::Regression(Regression::Count) {
+            Type::Integer(Digits::STORED)
+        } else {
+            Type::Float
+        }),
         _ => None,
     }
 }

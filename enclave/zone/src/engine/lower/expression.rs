@@ -5,7 +5,7 @@
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::{
     common::{Column, DFSchema},
-    logical_expr::{BinaryExpr, Case, Expr, Like, Operator, expr::ScalarFunction},
+    logical_expr::{Aggregate, BinaryExpr, Case, Expr, Like, Operator, expr::ScalarFunction},
     scalar::ScalarValue,
 };
 use octroi_release::{Arithmetic, Comparison, Digits, Expression, Function, Literal, Rejection, Type};
@@ -37,9 +37,18 @@ impl<'a, C: Clone> Named<'a, C> {
 }
 
 impl<'a> Named<'a, usize> {
-    /// Columns that are their places.
-    pub(super) fn places(schema: &'a DFSchema) -> Self {
-        Self { schema, columns: (0..schema.fields().len()).map(Expression::Column).collect() }
+    /// Columns that are their places, but for the number of the grouping set, if there is one: it is no column of ours.
+    pub(super) fn places(schema: &'a DFSchema, set_number: bool) -> Self {
+        let mut next = 0_usize;
+        let place = |name: &str| {
+            if set_number && name == Aggregate::INTERNAL_GROUPING_ID {
+                return Expression::Column(usize::MAX);
+            }
+            next += 1;
+            Expression::Column(next - 1)
+        };
+        let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        Self { schema, columns: names.into_iter().map(place).collect() }
     }
 }
 
@@ -170,6 +179,7 @@ impl Lowering {
             "starts_with" => Function::StartsWith,
             "coalesce" => Function::Coalesce,
             "nullif" => Function::NullIf,
+            "bin" => Function::Bin,
             _ => return Err(not_allowed("this function", "leave it out")),
         };
         let mut arguments = call.args.iter().map(|one| self.expression(one, named)).collect::<Result<Vec<_>, _>>()?;

@@ -8,8 +8,15 @@ use datafusion::{
     common::{Column, DataFusionError, JoinType, TableReference},
     datasource::provider_as_source,
     functions_aggregate::{
+        approx_percentile_cont::approx_percentile_cont_udaf,
         average::avg_udaf,
+        correlation::corr_udaf,
         count::count_udaf,
+        covariance::{covar_pop_udaf, covar_samp_udaf},
+        regr::{
+            regr_avgx_udaf, regr_avgy_udaf, regr_count_udaf, regr_intercept_udaf, regr_r2_udaf, regr_slope_udaf,
+            regr_sxx_udaf, regr_sxy_udaf, regr_syy_udaf,
+        },
         stddev::{stddev_pop_udaf, stddev_udaf},
         sum::sum_udaf,
         variance::{var_pop_udaf, var_samp_udaf},
@@ -20,8 +27,8 @@ use datafusion::{
     },
 };
 use octroi_release::{
-    Aggregate, Aggregation, Expression, Join, JoinKind, Judged, LeastSubjects, RowColumn, Rows, SortKey, Step,
-    SubjectCount, Type,
+    Aggregate, Aggregation, Expression, Join, JoinKind, Judged, LeastSubjects, Regression, RowColumn, Rows, SortKey,
+    Step, SubjectCount, Type,
 };
 
 use super::{Columns, decimal, form, unjudged};
@@ -155,19 +162,33 @@ impl Raise<'_> {
     }
 
     fn aggregate(&self, aggregate: &Aggregate) -> Result<Expr, DataFusionError> {
-        let Some(argument) = &aggregate.argument else { return Ok(call(count_udaf(), lit(1_i64), false, None)) };
+        let filter = aggregate.filter.as_ref().map(|filter| self.columns.raise(filter)).transpose()?;
+        let call = |function, arguments, distinct| call(function, arguments, distinct, filter.map(Box::new));
+        let Some(argument) = &aggregate.argument else { return Ok(call(count_udaf(), vec![lit(1_i64)], false)) };
         let float = || self.columns.raise_as(argument, DataType::Float64);
-        match aggregate.of {
-            Aggregation::CountRows => Err(unjudged()),
-            Aggregation::Count => Ok(call(count_udaf(), self.columns.raise(argument)?, false, None)),
-            Aggregation::CountDistinct => Ok(call(count_udaf(), self.columns.raise(argument)?, true, None)),
-            Aggregation::Sum => Ok(call(sum_udaf(), self.summand(argument)?, false, None)),
-            Aggregation::Mean => Ok(call(avg_udaf(), float()?, false, None)),
-            Aggregation::Variance => Ok(call(var_samp_udaf(), float()?, false, None)),
-            Aggregation::PopulationVariance => Ok(call(var_pop_udaf(), float()?, false, None)),
-            Aggregation::Deviation => Ok(call(stddev_udaf(), float()?, false, None)),
-            Aggregation::PopulationDeviation => Ok(call(stddev_pop_udaf(), float()?, false, None)),
-        }
+        let pair = || {
+            let against = aggregate.against.as_ref().ok_or_else(unjudged)?;
+            Ok::<_, DataFusionError>(vec![float()?, self.columns.raise_as(against, DataType::Float64)?])
+        };
+        Ok(match aggregate.of {
+            Aggregation::CountRows => return Err(unjudged()),
+            Aggregation::Count => call(count_udaf(), vec![self.columns.raise(argument)?], false),
+            Aggregation::CountDistinct => call(count_udaf(), vec![self.columns.raise(argument)?], true),
+            Aggregation::Sum => call(sum_udaf(), vec![self.summand(argument)?], false),
+            Aggregation::Mean => call(avg_udaf(), vec![float()?], false),
+            Aggregation::Variance => call(var_samp_udaf(), vec![float()?], false),
+            Aggregation::PopulationVariance => call(var_pop_udaf(), vec![float()?], false),
+            Aggregation::Deviation => call(stddev_udaf(), vec![float()?], false),
+            Aggregation::PopulationDeviation => call(stddev_pop_udaf(), vec![float()?], false),
+            Aggregation::Quantile(millionths) => {
+                let share = lit(f64::from(millionths) / 1_000_000.0);
+                call(approx_percentile_cont_udaf(), vec![float()?, share], false)
+            }
+            Aggregation::Correlation => call(corr_udaf(), pair()?, false),
+            Aggregation::Covariance => call(covar_samp_udaf(), pair()?, false),
+            Aggregation::PopulationCovariance => call(covar_pop_udaf(), pair()?, false),
+            Aggregation::Regression(of) => call(regression(of), pair()?, false),
+        })
     }
 
     /// Whole numbers are summed in decimals that hold any sum of them.
@@ -186,12 +207,31 @@ impl Raise<'_> {
     fn count(&self, count: &SubjectCount, counter: &Arc<AggregateUDF>) -> Result<Expr, DataFusionError> {
         let subject = self.columns.raise(&Expression::Column(count.subject))?;
         let beside = count.beside.as_ref().map(|beside| self.columns.raise(beside)).transpose()?;
-        Ok(call(Arc::clone(counter), subject, false, beside.map(|beside| Box::new(Expr::IsNotNull(beside.into())))))
+        Ok(call(
+            Arc::clone(counter),
+            vec![subject],
+            false,
+            beside.map(|beside| Box::new(Expr::IsNotNull(beside.into()))),
+        ))
     }
 }
 
-fn call(function: Arc<AggregateUDF>, argument: Expr, distinct: bool, filter: Option<Box<Expr>>) -> Expr {
-    Expr::AggregateFunction(AggregateFunction::new_udf(function, vec![argument], distinct, filter, Vec::new(), None))
+fn regression(of: Regression) -> Arc<AggregateUDF> {
+    match of {
+        Regression::Slope => regr_slope_udaf(),
+        Regression::Intercept => regr_intercept_udaf(),
+        Regression::Determination => regr_r2_udaf(),
+        Regression::Count => regr_count_udaf(),
+        Regression::MeanX => regr_avgx_udaf(),
+        Regression::MeanY => regr_avgy_udaf(),
+        Regression::SquaresX => regr_sxx_udaf(),
+        Regression::SquaresY => regr_syy_udaf(),
+        Regression::Products => regr_sxy_udaf(),
+    }
+}
+
+fn call(function: Arc<AggregateUDF>, arguments: Vec<Expr>, distinct: bool, filter: Option<Box<Expr>>) -> Expr {
+    Expr::AggregateFunction(AggregateFunction::new_udf(function, arguments, distinct, filter, Vec::new(), None))
 }
 
 fn scan_name(scan: usize) -> String {
