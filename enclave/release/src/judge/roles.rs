@@ -9,9 +9,9 @@
 //! aggregates  rows, subjects or measures, with conditions as above                 -> scopes, and what must be measured
 //! ```
 //!
-//! The plan that comes out is the one that runs: conditions are made anew from the bins that they were found to mean, so
-//! that a cell's rows are those of its region and no others, whatever the question's own words were. A moment outside of
-//! its column's calendar is a missing value, to conditions and keys alike.
+//! The plan that comes out is the one that runs: conditions are made anew from the bins that they were found to mean, or
+//! kept where each bin was found to meet them or not, so that a cell's rows are those of its region and no others, whatever
+//! the question's own words were. A moment outside of its column's calendar is a missing value, to conditions and keys alike.
 //!
 //! Trusts the engine to compare as [`crate::policy::compared`] says and to compute parts of moments as
 //! [`crate::calendar`] does. Does not give: any rule about how many subjects a cell must have.
@@ -96,14 +96,14 @@ pub fn judge_by(plan: &Plan, schemas: &Schemas, policies: &Policies) -> Result<R
     let cell_types = roles.cell_types(&keys, &aggregates)?;
     let output_types = roles.judge.steps(&cell_types)?;
     for (figure, aggregate) in figures.iter().zip(&mut aggregates) {
-        aggregate.filter = scopes.get(figure.scope).and_then(|scope| condition_of(&roles.axes, scope));
+        aggregate.filter = scopes.get(figure.scope).and_then(|scope| all(scope.written.iter().chain(&scope.sensitive)));
     }
     for axis in &roles.axes {
         columns.get_mut(axis.column.scan).map(|scan| scan.insert(axis.column.column));
     }
     let facts = roles.facts_of(joined.facts).ok_or(Rejection::Malformed)?;
     let mut ruling = Ruling {
-        plan: Plan { keys: written_keys, aggregates, ..plan.clone() },
+        plan: Plan { rows: joins::rows(&joined), keys: written_keys, aggregates, ..plan.clone() },
         schemas: schemas.clone(),
         everything: Region::all(facts.clone()),
         units: roles.units(),
@@ -117,11 +117,10 @@ pub fn judge_by(plan: &Plan, schemas: &Schemas, policies: &Policies) -> Result<R
         cell_types,
         output_types,
     };
-    let rows = joins::rows(&ruling.joined);
-    ruling.plan.rows = match ruling.base_condition() {
-        Some(condition) => Rows::Filter(Box::new(rows), condition),
-        None => rows,
-    };
+    // An inner join drops rows without a partner by itself.
+    if let Some(condition) = all(base.written.iter()) {
+        ruling.plan.rows = Rows::Filter(Box::new(ruling.plan.rows), condition);
+    }
     Ok(ruling)
 }
 
@@ -254,8 +253,7 @@ impl Ruling {
 
     /// The condition that a row lies in a scope, its sensitive condition apart; `None` if every row does.
     pub fn scope_condition(&self, scope: usize) -> Option<Expression<RowColumn>> {
-        let scope = Scope { sensitive: None, ..self.scopes.get(scope)?.clone() };
-        condition_of(&self.axes, &scope)
+        all(self.scopes.get(scope)?.written.iter())
     }
 
     /// In one form whatever led to it: a dimension of which every bin is in is not named, nor that there is a partner where
@@ -291,15 +289,6 @@ impl Ruling {
             Kind::Partner => axis.through.as_ref().and_then(above),
         };
         std::iter::successors(first, above).collect()
-    }
-
-    fn base_condition(&self) -> Option<Expression<RowColumn>> {
-        // An inner join drops rows without a partner by itself.
-        let of_bins = |(axis, set): &(usize, BinSet)| {
-            self.axes.get(*axis).filter(|axis| axis.bins().is_some()).map(|axis| axis.condition(set))
-        };
-        let conditions: Vec<_> = self.base.iter().filter_map(of_bins).collect();
-        (!conditions.is_empty()).then_some(Expression::And(conditions))
     }
 
     fn judge(&self) -> Judge<'_> {
@@ -390,7 +379,7 @@ impl<'a> Roles<'a> {
         let inner = |scan: usize| joined.links.get(scan).and_then(Option::as_ref).is_some_and(|link| link.inner);
         for (place, axis) in self.axes.iter().enumerate() {
             if axis.kind == Kind::Partner && axis.through.is_some_and(inner) {
-                base.narrow(place, BinSet::one(0));
+                base.narrow(place, BinSet::one(0), None);
             }
         }
     }
@@ -425,10 +414,9 @@ impl<'a> Roles<'a> {
     }
 }
 
-/// The conditions of a scope; `None` if there is none.
-fn condition_of(axes: &[Axis], scope: &Scope) -> Option<Expression<RowColumn>> {
-    let bins = scope.bins.iter().filter_map(|(axis, set)| Some(axes.get(*axis)?.condition(set)));
-    let conditions: Vec<_> = bins.chain(scope.sensitive.clone()).collect();
+/// All of them; `None` if there is none.
+fn all<'a>(conditions: impl Iterator<Item = &'a Expression<RowColumn>>) -> Option<Expression<RowColumn>> {
+    let conditions: Vec<_> = conditions.cloned().collect();
     (!conditions.is_empty()).then_some(Expression::And(conditions))
 }
 

@@ -11,7 +11,7 @@ use crate::{
     expression::{Comparison, Expression, Function, Literal},
     judge::columns_of,
     plan::RowColumn,
-    policy::{Bins, Content, Group, Role, compared},
+    policy::{Bins, Content, Group, Role},
     schema::Type,
     space::BinSet,
 };
@@ -21,6 +21,8 @@ use crate::{
 pub(super) struct Chosen {
     /// Bins of axes, by their places; all of them hold.
     pub(super) bins: Vec<(usize, BinSet)>,
+    /// The same as the engine is to check it.
+    pub(super) written: Vec<Expression<RowColumn>>,
     /// Conditions on one sensitive column.
     pub(super) sensitive: Vec<Expression<RowColumn>>,
     /// That column.
@@ -28,8 +30,9 @@ pub(super) struct Chosen {
 }
 
 impl Chosen {
-    /// Narrows an axis.
-    pub(super) fn narrow(&mut self, axis: usize, set: BinSet) {
+    /// Narrows an axis, which `written` does.
+    pub(super) fn narrow(&mut self, axis: usize, set: BinSet, written: Option<Expression<RowColumn>>) {
+        self.written.extend(written);
         match self.bins.iter_mut().find(|(of, _)| *of == axis) {
             Some((_, bins)) => *bins = bins.and(&set),
             None => self.bins.push((axis, set)),
@@ -64,7 +67,8 @@ impl Roles<'_> {
             Role::Dimension { .. } => {
                 let axis = self.own_axis(column, place)?;
                 let set = self.set(condition, axis, place)?;
-                chosen.narrow(axis, set);
+                let written = self.axes.get(axis).map(|axis| written(condition, axis, &set));
+                chosen.narrow(axis, set, written);
                 Ok(())
             }
             Role::Category => self.sensitive(condition, column, place, chosen),
@@ -80,7 +84,11 @@ impl Roles<'_> {
                     Role::Identifier if self.is_unit(column) => {
                         objection.instead(Instead::CountDistinct { column: name })
                     }
-                    _ => objection.instead(Instead::LeaveOut),
+                    Role::Identifier
+                    | Role::Measure { bins: None, .. }
+                    | Role::JoinKey(_)
+                    | Role::Dimension { .. }
+                    | Role::Category => objection.instead(Instead::LeaveOut),
                 })
             }
         }
@@ -150,21 +158,26 @@ impl Roles<'_> {
     }
 }
 
+/// A condition anew, from the bins it was found to mean; but where those are many apart (the same hour of every day), as
+/// the question has it, which was found to be the same.
+fn written(condition: &Expression<RowColumn>, axis: &Axis, set: &BinSet) -> Expression<RowColumn> {
+    match axis.bins() {
+        Some(bins) if set.runs().count() > MOST_RUNS => condition.over(&|column| bins.seen(&column)),
+        _ => axis.condition(set),
+    }
+}
+
 /// What AND joins, one by one.
 pub(super) fn conjuncts(condition: &Expression<RowColumn>) -> Vec<&Expression<RowColumn>> {
-    match condition {
-        Expression::And(all) => all.iter().flat_map(conjuncts).collect(),
-        other => vec![other],
-    }
+    if let Expression::And(all) = condition { all.iter().flat_map(conjuncts).collect() } else { vec![condition] }
 }
 
 /// The bins for whose values a condition holds; `None` if that is not the same for all values of one.
 pub(super) fn held(condition: &Expression<RowColumn>, bins: &Bins) -> Option<BinSet> {
     let mut runs = Vec::new();
     for bin in 0..=bins.outside() {
-        match Known::of(condition, &bins.content(bin).into())?.holds()? {
-            Some(true) => runs.push((bin, bin + 1)),
-            Some(false) | None => {}
+        if Known::of(condition, &bins.content(bin).into())?.holds()? == Some(true) {
+            runs.push((bin, bin + 1));
         }
     }
     Some(runs.into_iter().collect())
@@ -175,10 +188,8 @@ fn listed(condition: &Expression<RowColumn>) -> Result<(), &'static str> {
     match condition {
         Expression::Column(_) | Expression::Literal(_) => Ok(()),
         Expression::And(all) | Expression::Or(all) => all.iter().try_for_each(listed),
-        Expression::Not(one) => match &**one {
-            Expression::IsNull(_) | Expression::Column(_) => listed(one),
-            _ => Err("NOT of a condition"),
-        },
+        Expression::Not(one) if matches!(**one, Expression::IsNull(_) | Expression::Column(_)) => listed(one),
+        Expression::Not(_) => Err("NOT of a condition"),
         Expression::IsNull(one) | Expression::Cast(one, _) | Expression::In(one, _) => listed(one),
         Expression::Compare(Comparison::Different, ..) => Err("`<>`"),
         Expression::Compare(
@@ -190,7 +201,11 @@ fn listed(condition: &Expression<RowColumn>) -> Result<(), &'static str> {
         Expression::Call(..) => Err("this function"),
         Expression::Like { .. } => Err("LIKE"),
         Expression::Arithmetic(..) | Expression::Negate(_) => Err("arithmetic"),
-        Expression::Case { .. } => Err("CASE"),
+        // HAVING of a key that CASE makes comes here as a condition.
+        Expression::Case { branches, otherwise } => {
+            let parts = branches.iter().flat_map(|(condition, value)| [condition, value]);
+            parts.chain(otherwise.as_deref()).try_for_each(listed)
+        }
         Expression::TryCast(..) => Err("TRY_CAST"),
     }
 }
@@ -253,26 +268,21 @@ fn the_part(condition: &Expression<RowColumn>) -> Option<&Expression<RowColumn>>
 
 /// Whether a condition on a sensitive column is one whose rows are counted: equal to a value, true or not, there or not.
 fn is_indicator(condition: &Expression<RowColumn>) -> bool {
-    let column = |one: &Expression<RowColumn>| matches!(one, Expression::Column(_));
-    match condition {
-        Expression::Compare(Comparison::Equal, left, right) => match (&**left, &**right) {
-            (one, Expression::Literal(value)) | (Expression::Literal(value), one) => {
-                column(one) && compared(value, value).is_some()
-            }
+    if let Expression::Compare(Comparison::Equal, left, right) = condition {
+        return match (&**left, &**right) {
+            (Expression::Column(_), Expression::Literal(value))
+            | (Expression::Literal(value), Expression::Column(_)) => !matches!(value, Literal::Null(_)),
             _ => false,
-        },
-        Expression::Not(one) => column(one) || of_presence(one),
-        other => column(other) || of_presence(other),
+        };
     }
+    let truth = if let Expression::Not(one) = condition { one } else { condition };
+    matches!(truth, Expression::Column(_)) || of_presence(condition)
 }
 
 /// IS NULL of a column, or its contrary.
 fn of_presence(condition: &Expression<RowColumn>) -> bool {
-    match condition {
-        Expression::IsNull(one) => matches!(**one, Expression::Column(_)),
-        Expression::Not(one) => matches!(&**one, Expression::IsNull(inner) if matches!(**inner, Expression::Column(_))),
-        _ => false,
-    }
+    let missing = if let Expression::Not(one) = condition { one } else { condition };
+    matches!(missing, Expression::IsNull(one) if matches!(**one, Expression::Column(_)))
 }
 
 fn nearest(bins: &Bins, column: &str) -> Instead {
@@ -283,3 +293,6 @@ fn nearest(bins: &Bins, column: &str) -> Instead {
         Bins::Calendar(_, period, _) => Instead::RangeOfPeriods { column, period: *period },
     }
 }
+
+/// Ranges that are checked one by one.
+const MOST_RUNS: usize = 4;

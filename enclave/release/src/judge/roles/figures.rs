@@ -22,6 +22,8 @@ pub struct Scope {
     pub bins: Vec<(usize, BinSet)>,
     /// A condition on a sensitive column: it is counted within that region and chooses nothing.
     pub sensitive: Option<Expression<RowColumn>>,
+    /// That a row lies in those bins.
+    pub(super) written: Vec<Expression<RowColumn>>,
 }
 
 /// What is released of a cell, and what of each subject decides whether it may be.
@@ -71,30 +73,25 @@ impl Roles<'_> {
             conditions.extend(conjuncts(condition));
             written = inner;
         }
-        let mut chosen = Chosen { bins: Vec::new(), ..base.clone() };
+        let mut chosen = Chosen { bins: Vec::new(), written: Vec::new(), ..base.clone() };
         self.choose(&conditions, |_| Place::Filter(number), &mut chosen)?;
         let (quantities, present) = self.measured(&written, place, &mut chosen)?;
         if let Some(sensitive) = chosen.of {
-            let counts = match written.of {
-                Aggregation::CountRows => true,
-                Aggregation::CountDistinct => quantities.iter().all(|one| matches!(one, Quantity::Different(_))),
-                _ => false,
-            };
+            let different = |quantity: &Quantity| matches!(quantity, Quantity::Different(_));
+            let counts = written.of == Aggregation::CountRows || quantities.iter().all(different);
             if !counts {
                 let offence = Offence::SensitiveCondition { column: self.name(sensitive) };
                 return Err(Objection::new(offence, place).instead(Instead::CountRows));
             }
         }
         let sensitive = (!chosen.sensitive.is_empty()).then(|| Expression::And(chosen.sensitive.clone()));
-        let scope = Scope { bins: chosen.bins, sensitive };
-        let scope = scopes.iter().position(|one| *one == scope).unwrap_or_else(|| {
+        let scope = Scope { bins: chosen.bins, sensitive, written: chosen.written };
+        let same = |one: &Scope| one.bins == scope.bins && one.sensitive == scope.sensitive;
+        let scope = scopes.iter().position(same).unwrap_or_else(|| {
             scopes.push(scope);
             scopes.len() - 1
         });
-        let quantile = match written.of {
-            Aggregation::Quantile(millionths) => Some(millionths),
-            _ => None,
-        };
+        let quantile = if let Aggregation::Quantile(millionths) = written.of { Some(millionths) } else { None };
         Ok((Figure { scope, quantities, present, quantile }, written))
     }
 
@@ -116,7 +113,9 @@ impl Roles<'_> {
                     Role::Dimension { .. } => {
                         let axis = self.own_axis(column, place)?;
                         if let Some(axis_of) = self.axes.get(axis) {
-                            chosen.narrow(axis, BinSet::range(0, axis_of.outside()));
+                            let declared = BinSet::range(0, axis_of.outside());
+                            let written = axis_of.condition(&declared);
+                            chosen.narrow(axis, declared, Some(written));
                         }
                         Ok((vec![Quantity::Row], Vec::new()))
                     }
@@ -206,20 +205,14 @@ impl Roles<'_> {
 
 /// An aggregate of CASE with one condition, as the aggregate of the rows for which it holds.
 fn conditional(of: Aggregation, argument: &Expression<RowColumn>) -> Option<(&Expression<RowColumn>, Aggregate)> {
-    let Expression::Case { branches, otherwise } = argument else {
-        return match argument {
-            Expression::Cast(one, _) => conditional(of, one),
-            _ => None,
-        };
-    };
+    if let Expression::Cast(one, _) = argument {
+        return conditional(of, one);
+    }
+    let Expression::Case { branches, otherwise } = argument else { return None };
     let [(condition, value)] = branches.as_slice() else { return None };
-    let literal = |one: &Expression<RowColumn>| match one {
-        Expression::Literal(literal) => Some(literal.clone()),
-        Expression::Cast(inner, _) => match &**inner {
-            Expression::Literal(literal) => Some(literal.clone()),
-            _ => None,
-        },
-        _ => None,
+    let literal = |one: &Expression<RowColumn>| {
+        let one = if let Expression::Cast(inner, _) = one { inner } else { one };
+        if let Expression::Literal(literal) = one { Some(literal.clone()) } else { None }
     };
     let missing = otherwise.as_deref().is_none_or(|one| matches!(literal(one), Some(Literal::Null(_))));
     let zero = otherwise.as_deref().is_some_and(|one| match literal(one) {
@@ -229,19 +222,11 @@ fn conditional(of: Aggregation, argument: &Expression<RowColumn>) -> Option<(&Ex
     });
     let one = matches!(literal(value), Some(Literal::Integer(1)));
     let rows = Aggregate { of: Aggregation::CountRows, argument: None, against: None, filter: None };
-    match of {
-        Aggregation::Count if missing && literal(value).is_some_and(|value| !matches!(value, Literal::Null(_))) => {
-            Some((condition, rows))
-        }
-        // A sum of ones.
-        Aggregation::Sum if (missing || zero) && one => Some((condition, rows)),
-        // What adds nothing to a sum is as good as missing; to a mean it is not.
-        Aggregation::Sum if missing || zero => {
-            Some((condition, Aggregate { of, argument: Some(value.clone()), ..rows }))
-        }
-        _ if missing => Some((condition, Aggregate { of, argument: Some(value.clone()), ..rows })),
-        _ => None,
-    }
+    let there = literal(value).is_some_and(|value| !matches!(value, Literal::Null(_)));
+    let of_value = || Aggregate { of, argument: Some(value.clone()), ..rows.clone() };
+    // What adds nothing to a sum is as good as missing; to a mean it is not.
+    let (counted, sums) = (of == Aggregation::Count && missing && there, of == Aggregation::Sum && (missing || zero));
+    if counted || (sums && one) { Some((condition, rows)) } else { (sums || missing).then(|| (condition, of_value())) }
 }
 
 fn bare(argument: &Expression<RowColumn>) -> Option<RowColumn> {

@@ -50,7 +50,7 @@ impl Roles<'_> {
         let axis = match self.role(column, place)? {
             Role::Dimension { .. } => self.own_axis(column, place)?,
             Role::Measure { bins: Some(_), .. } if binned => self.own_axis(column, place)?,
-            role => {
+            role @ (Role::Identifier | Role::Measure { .. } | Role::Category | Role::JoinKey(_)) => {
                 let objection = self.misused(column, role, "is no key of GROUP BY", place);
                 return Err(match role {
                     Role::Measure { bins: Some(_), .. } => objection.instead(Instead::GroupByBin { column: name }),

@@ -45,6 +45,12 @@ fn between(column: RowColumn, from: Row, to: Row) -> Row {
     Expression::And(vec![compare(col(column), Comparison::AtLeast, from), compare(col(column), Comparison::Less, to)])
 }
 
+/// As a key of its own making would be.
+fn size() -> Row {
+    let soft = (among(MODE, &["walk", "bike"]), text("small"));
+    Expression::Case { branches: vec![soft], otherwise: Some(text("large").into()) }
+}
+
 /// The region's sets as text.
 fn base(ruling: &Ruling) -> Vec<String> {
     let runs =
@@ -74,6 +80,7 @@ fn conditions_are_unions_of_declared_bins() {
             &["at: 288-336"],
         ),
         (compare(col(DAY), Comparison::AtMost, day("2024-02-29")), &["day: 0-2"]),
+        (is(size(), text("small")), &["mode: 0-1+3-4"]),
         (compare(col(AGE), Comparison::Less, int(65)), &["age: 0-2"]),
         (compare(col(AGE), Comparison::Greater, int(17)), &["age: 1-3"]),
         (compare(col(WEEKDAY), Comparison::Greater, int(5)), &["weekday: 5-7"]),
