@@ -132,7 +132,7 @@ fn condition(dice: &mut Dice, scans: usize) -> Row {
         14
     }) {
         0 => is(col(MODE), text(dice.word(&["walk", "tram", "boat"]))),
-        1 => Expression::In(col(MODE).into(), list(*dice.one(&[&["walk", "bike"][..], &["bike", "car"], &["tram"]]))),
+        1 => Expression::In(col(MODE).into(), list(dice.one(&[&["walk", "bike"][..], &["bike", "car"], &["tram"]]))),
         2 => Expression::Or(vec![is(col(MODE), text("bike")), is(text("walk"), col(MODE))]),
         3 => {
             let (hour, more) = (dice.below(360) as i64 - 20, dice.below(100) as i64);
@@ -245,7 +245,7 @@ fn question(dice: &mut Dice) -> Plan {
     let kinds: Vec<JoinKind> = (0..dice.below(3)).map(|_| *dice.one(&some)).collect();
     let scans = kinds.len() + 1;
     let conditions = (0..dice.below(3)).map(|_| condition(dice, scans)).collect::<Vec<_>>();
-    let condition = (!conditions.is_empty()).then(|| Expression::And(conditions));
+    let condition = (!conditions.is_empty()).then_some(Expression::And(conditions));
     let keys: Vec<Row> = (0..dice.below(3)).map(|_| key(dice, scans)).collect();
     let aggregates = (0..1 + dice.below(2)).map(|_| aggregate(dice, scans)).collect();
     let mut plan = asked(&kinds, condition, keys, aggregates);
