@@ -132,7 +132,10 @@ fn condition(dice: &mut Dice, scans: usize) -> Row {
         14
     }) {
         0 => is(col(MODE), text(dice.word(&["walk", "tram", "boat"]))),
-        1 => Expression::In(col(MODE).into(), list(dice.one(&[&["walk", "bike"][..], &["bike", "car"], &["tram"]]))),
+        1 => {
+            let lists: [&[&str]; 3] = [&["walk", "bike"], &["bike", "car"], &["tram"]];
+            Expression::In(col(MODE).into(), list(dice.one(&lists)))
+        }
         2 => Expression::Or(vec![is(col(MODE), text("bike")), is(text("walk"), col(MODE))]),
         3 => {
             let (hour, more) = (dice.below(360) as i64 - 20, dice.below(100) as i64);
