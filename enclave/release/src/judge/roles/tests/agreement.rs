@@ -134,7 +134,8 @@ fn condition(dice: &mut Dice, scans: usize) -> Row {
         0 => is(col(MODE), text(dice.word(&["walk", "tram", "boat"]))),
         1 => {
             let lists: [&[&str]; 3] = [&["walk", "bike"], &["bike", "car"], &["tram"]];
-            Expression::In(col(MODE).into(), list(dice.one(&lists)))
+            let values = *dice.one(&lists);
+            Expression::In(col(MODE).into(), list(values))
         }
         2 => Expression::Or(vec![is(col(MODE), text("bike")), is(text("walk"), col(MODE))]),
         3 => {
