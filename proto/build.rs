@@ -4,7 +4,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 13] = [
     "octroi/v1/access.proto",
     "octroi/v1/dataset.proto",
     "octroi/v1/evidence.proto",
@@ -13,6 +13,7 @@ const FILES: [&str; 12] = [
     "octroi/v1/query.proto",
     "octroi/v1/release.proto",
     "octroi/v1/table.proto",
+    "octroi/zone/v1/history.proto",
     "octroi/zone/v1/host.proto",
     "octroi/zone/v1/launch.proto",
     "octroi/zone/v1/zone.proto",

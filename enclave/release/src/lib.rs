@@ -11,10 +11,13 @@
 //! what [`Judged::counts`] asks for. Does not give: protection from what several answers say together, from one subject
 //! who makes up most of a cell, or from arithmetic chosen to single a subject out; those rules come on top of these.
 
+pub mod budget;
 pub mod calendar;
 pub mod cells;
 pub mod expression;
+pub mod history;
 pub mod judge;
+pub mod noise;
 pub mod plan;
 pub mod policy;
 pub mod schema;

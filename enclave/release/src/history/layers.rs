@@ -1,0 +1,210 @@
+//! Released cells and new ones of one table, in the form in which they are compared, and in layers: cells of one release
+//! that restrict the same dimensions and share no row, as those of one grouping do.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::{
+    Cell, History, Quantity, Release, Tier, Unit, Versions,
+    blocks::{Atlas, Block},
+    loads,
+};
+use crate::space::{BinSet, Dimension, Facts, Region};
+
+/// All cells of one table's rows that an audit compares.
+#[derive(Debug, Clone)]
+pub(crate) struct Field {
+    pub(crate) atlas: Atlas,
+    pub(crate) cells: Vec<Known>,
+    pub(crate) layers: Vec<Vec<usize>>,
+    pub(crate) quantities: Vec<Quantity>,
+    pub(crate) units: Vec<Unit>,
+}
+
+/// A cell that was released, or is about to be.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) block: Block,
+    /// What is told of it, one bit for each of the field's quantities.
+    pub(crate) told: u64,
+    /// By the field's units; `None` where they were not counted.
+    pub(crate) subjects: Vec<Option<u64>>,
+    /// Its rows are no longer as they were: replaced, or led elsewhere by a joined table. The rows at hand stand for them.
+    pub(crate) stale: bool,
+    /// Where it is among the new cells; in several places where several are the same.
+    pub(crate) new: Vec<usize>,
+}
+
+/// Why a table's cells cannot be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooWide;
+
+impl Field {
+    /// Of these new cells of the same facts, with whatever was released of those; by their places in the question.
+    pub(crate) fn of(
+        facts: &Facts,
+        history: &History,
+        new: &[(usize, &Cell)],
+        current: &Versions,
+    ) -> Result<Self, TooWide> {
+        let quantities: BTreeSet<Quantity> = new.iter().flat_map(|(_, cell)| &cell.quantities).cloned().collect();
+        let quantities: Vec<Quantity> = quantities.into_iter().collect();
+        if quantities.len() > MOST_QUANTITIES {
+            return Err(TooWide);
+        }
+        let present = present(facts, current);
+        let earlier = earlier(facts, history, current, &present);
+        let fresh: Vec<Region> =
+            new.iter().map(|(_, cell)| cell.region.clone().within(loads(), present.clone())).collect();
+        let regions = earlier.iter().map(|earlier| &earlier.region).chain(&fresh);
+        let units: BTreeSet<&Unit> = new.iter().flat_map(|(_, cell)| cell.subjects.keys()).collect();
+        let mut field = Self {
+            atlas: Atlas::of(facts, regions).ok_or(TooWide)?,
+            cells: Vec::new(),
+            layers: Vec::new(),
+            quantities,
+            units: units.into_iter().cloned().collect(),
+        };
+        let mut groups: BTreeMap<(u64, u128), Vec<usize>> = BTreeMap::new();
+        let mut released: HashMap<Block, Vec<usize>> = HashMap::new();
+        for Earlier { release, cell, region, stale } in &earlier {
+            let Some(known) = field.known(cell, region, *stale) else { continue };
+            let same = released.entry(known.block.clone()).or_default();
+            if let Some(place) = same.iter().find(|place| field.cells.get(**place).is_some_and(|same| same.stale == *stale)) {
+                field.cells.get_mut(*place).into_iter().for_each(|same| same.told |= known.told);
+                continue;
+            }
+            same.push(field.cells.len());
+            groups.entry((release.sequence, known.block.signature())).or_default().push(field.cells.len());
+            field.cells.push(known);
+        }
+        field.add_new(new, &fresh, &released, &mut groups);
+        field.layers = groups.into_values().flat_map(|group| field.split(group)).collect();
+        Ok(field)
+    }
+
+    /// What a cell tells of quantities that the new ones tell of as well.
+    fn told(&self, cell: &Cell) -> u64 {
+        let bits = self.quantities.iter().enumerate().filter(|(_, quantity)| cell.quantities.contains(quantity));
+        bits.fold(0, |told, (bit, _)| told | 1 << bit)
+    }
+
+    fn known(&self, cell: &Cell, region: &Region, stale: bool) -> Option<Known> {
+        let told = self.told(cell);
+        let block = self.atlas.block(region)?;
+        let subjects = self.units.iter().map(|unit| cell.subjects.get(unit).copied()).collect();
+        (told != 0).then(|| Known { block, told, subjects, stale, new: Vec::new() })
+    }
+
+    /// New cells tell nothing new of what was released of the very same rows.
+    fn add_new(
+        &mut self,
+        new: &[(usize, &Cell)],
+        fresh: &[Region],
+        released: &HashMap<Block, Vec<usize>>,
+        groups: &mut BTreeMap<(u64, u128), Vec<usize>>,
+    ) {
+        let mut seen: HashMap<Block, usize> = HashMap::new();
+        for ((place, cell), region) in new.iter().zip(fresh) {
+            let Some(mut known) = self.known(cell, region, false) else { continue };
+            let same = released.get(&known.block).into_iter().flatten().filter_map(|same| self.cells.get(*same));
+            known.told &= same.filter(|same| !same.stale).fold(u64::MAX, |told, same| told & !same.told);
+            if known.told == 0 {
+                continue;
+            }
+            if let Some(same) = seen.get(&known.block).and_then(|same| self.cells.get_mut(*same)) {
+                same.told |= known.told;
+                same.new.push(*place);
+                continue;
+            }
+            known.new.push(*place);
+            seen.insert(known.block.clone(), self.cells.len());
+            groups.entry((u64::MAX, known.block.signature())).or_default().push(self.cells.len());
+            self.cells.push(known);
+        }
+    }
+
+    /// Cells of one signature as layers.
+    fn split(&self, group: Vec<usize>) -> Vec<Vec<usize>> {
+        if self.apart(&group) {
+            return vec![group];
+        }
+        let mut layers: Vec<Vec<usize>> = Vec::new();
+        for place in group {
+            let Some(cell) = self.cells.get(place) else { continue };
+            let free = |layer: &&mut Vec<usize>| self.of_places(layer).all(|other| !other.block.meets(&cell.block));
+            match layers.iter_mut().find(free) {
+                Some(layer) => layer.push(place),
+                None => layers.push(vec![place]),
+            }
+        }
+        layers
+    }
+
+    /// Whether it can be seen at once that no two of these cells, which differ, share a row: in each dimension their sets
+    /// are the same or apart.
+    fn apart(&self, group: &[usize]) -> bool {
+        let mut sets: BTreeMap<u8, BTreeSet<&BinSet>> = BTreeMap::new();
+        for (dimension, set) in self.of_places(group).flat_map(|cell| cell.block.sets()) {
+            sets.entry(*dimension).or_default().insert(set);
+        }
+        sets.values().all(|sets| {
+            let union: BinSet = sets.iter().flat_map(|set| set.runs()).collect();
+            union.count() == sets.iter().map(|set| set.count()).sum::<u64>()
+        })
+    }
+
+    /// The cells in these places.
+    pub(crate) fn of_places<'a>(&'a self, places: &'a [usize]) -> impl Iterator<Item = &'a Known> {
+        places.iter().filter_map(|place| self.cells.get(*place))
+    }
+}
+
+/// A cell that was released, with its rows as they can be compared with those at hand.
+#[derive(Debug)]
+pub(crate) struct Earlier<'a> {
+    pub(crate) release: &'a Release,
+    pub(crate) cell: &'a Cell,
+    pub(crate) region: Region,
+    pub(crate) stale: bool,
+}
+
+/// The loads of these facts that can be read.
+pub(crate) fn present(facts: &Facts, current: &Versions) -> BinSet {
+    current.0.get(facts).cloned().unwrap_or_default()
+}
+
+/// Cells released of these facts. What was told with noise is no part of a difference.
+pub(crate) fn earlier<'a>(
+    facts: &Facts,
+    history: &'a History,
+    current: &Versions,
+    present: &BinSet,
+) -> Vec<Earlier<'a>> {
+    let mut earlier = Vec::new();
+    for release in history.releases().iter().filter(|release| release.tier == Tier::Rounded) {
+        let read = release.versions.0.get(facts).cloned().unwrap_or_default();
+        let replaced = !present.covers(&read);
+        let moved = moved(release, facts, current);
+        for cell in release.cells.iter().filter(|cell| cell.region.facts() == facts) {
+            let leads = |(dimension, _): (&Dimension, &BinSet)| moved.iter().any(|table| through(dimension, table));
+            let stale = replaced || cell.region.sets().any(leads);
+            let rows = if replaced { present } else { &read };
+            earlier.push(Earlier { release, cell, region: cell.region.clone().within(loads(), rows.clone()), stale });
+        }
+    }
+    earlier
+}
+
+/// Joined tables that are not as they were.
+fn moved(release: &Release, facts: &Facts, current: &Versions) -> Vec<Facts> {
+    let joined = release.versions.0.iter().filter(|(table, _)| *table != facts);
+    joined.filter(|(table, loads)| current.0.get(*table) != Some(*loads)).map(|(table, _)| table.clone()).collect()
+}
+
+/// Whether a dimension is one of the rows of this table that a join key leads to.
+fn through(dimension: &Dimension, table: &Facts) -> bool {
+    dimension.to_string().contains(&format!(">{table}."))
+}
+
+/// Most quantities that one question tells.
+const MOST_QUANTITIES: usize = 64;

@@ -1,0 +1,296 @@
+//! The audit against a slow, obvious reference: sets of points, and rows that lie on them.
+
+mod fixture;
+mod reference;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use fixture::{LEAST, World, ask, cell, empty_outside, groups, mode, place, release, settle};
+
+#[test]
+fn a_total_after_its_parts_is_refused_where_the_rest_is_few() {
+    // Twelve walk, twelve ride, three are in neither: outside of the declared bins.
+    let world = World::new(&[(12, [0, 0, 0]), (12, [1, 0, 0]), (3, [4, 0, 0])]);
+    let mut history = History::default();
+    ask(&world, &mut history, groups(&world, &[0]), &empty_outside());
+    assert_eq!(history.releases()[0].cells.len(), 2);
+    let total = vec![cell(&world, Region::all(fixture::facts()))];
+    assert_eq!(settle(&world, &history, &total, &empty_outside()).withheld(), &BTreeMap::from([(0, Reason::Few)]));
+    // And the parts after the total: one of them stays.
+    let mut history = History::default();
+    ask(&world, &mut history, total, &empty_outside());
+    let verdict = settle(&world, &history, &groups(&world, &[0]), &empty_outside());
+    assert_eq!(verdict.withheld(), &BTreeMap::from([(1, Reason::Few)]));
+}
+
+#[test]
+fn that_nobody_is_left_is_told_only_where_it_tells_nothing() {
+    let world = World::new(&[(12, [0, 0, 0]), (12, [1, 0, 0])]);
+    let mut history = History::default();
+    ask(&world, &mut history, groups(&world, &[0]), &[]);
+    let total = vec![cell(&world, Region::all(fixture::facts()))];
+    // Modes 2 and 3 are declared, and nobody has them: one cannot ask about them one by one either.
+    assert!(!settle(&world, &history, &total, &empty_outside()).may_leave(0));
+    let declared = [empty_outside(), vec![Region::all(fixture::facts()).within(mode(), BinSet::range(2, 4))]].concat();
+    assert!(settle(&world, &history, &total, &declared).may_leave(0));
+}
+
+#[test]
+fn what_a_load_adds_is_a_set_of_rows_like_any_other() {
+    let mut world = World::new(&[(12, [0, 0, 0]), (12, [1, 0, 0])]);
+    let mut history = History::default();
+    let total = Region::all(fixture::facts());
+    ask(&world, &mut history, vec![cell(&world, total.clone())], &[]);
+    world.load(&[(3, [0, 0, 0])]);
+    assert!(!settle(&world, &history, &[cell(&world, total.clone())], &[]).may_leave(0), "three were added");
+    world.load(&[(9, [0, 0, 0])]);
+    assert!(settle(&world, &history, &[cell(&world, total.clone())], &[]).may_leave(0), "twelve were added");
+    // Replaced, the same question tells what changed, and others are judged by the rows at hand.
+    world.replace(&[(12, [0, 0, 0]), (13, [1, 0, 0])]);
+    let verdict = settle(&world, &history, &[cell(&world, total)], &[]);
+    assert_eq!(verdict.withheld(), &BTreeMap::from([(0, Reason::Replaced)]));
+    let walking = Region::all(fixture::facts()).within(mode(), BinSet::one(0));
+    assert!(settle(&world, &history, &[cell(&world, walking)], &[]).may_leave(0));
+}
+
+#[test]
+fn the_same_rows_again_tell_nothing_new_unless_something_else_is_told_of_them() {
+    let world = World::new(&[(12, [0, 0, 0]), (3, [1, 0, 0])]);
+    let total = cell(&world, Region::all(fixture::facts()));
+    let walking = cell(&world, Region::all(fixture::facts()).within(mode(), BinSet::one(0)));
+    let mut history = History::default();
+    ask(&world, &mut history, vec![total.clone()], &[]);
+    assert!(settle(&world, &history, std::slice::from_ref(&total), &[]).may_leave(0));
+    assert!(!settle(&world, &history, std::slice::from_ref(&walking), &[]).may_leave(0));
+    // Of another quantity there is nothing to take a difference with.
+    let speed = Cell { quantities: BTreeSet::from([Quantity::Sum("speed".into())]), ..walking };
+    assert!(settle(&world, &history, &[speed], &[]).may_leave(0));
+}
+
+#[test]
+fn what_was_told_with_noise_is_no_part_of_a_difference() {
+    let world = World::new(&[(12, [0, 0, 0]), (3, [1, 0, 0])]);
+    let mut history = History::default();
+    let total = cell(&world, Region::all(fixture::facts()));
+    history.append(Release { tier: Tier::Noise, ..release(&world, 1, vec![total]) }).unwrap();
+    let walking = cell(&world, Region::all(fixture::facts()).within(mode(), BinSet::one(0)));
+    assert!(settle(&world, &history, &[walking], &[]).may_leave(0));
+}
+
+#[test]
+fn cells_that_overlap_are_refused_where_both_rests_are_few() {
+    let world = World::new(&[(2, [0, 0, 0]), (20, [1, 0, 0]), (2, [2, 0, 0]), (20, [3, 0, 0])]);
+    let over = |from, to| cell(&world, Region::all(fixture::facts()).within(mode(), BinSet::range(from, to)));
+    let mut history = History::default();
+    ask(&world, &mut history, vec![over(0, 2)], &[]);
+    assert!(!settle(&world, &history, &[over(1, 3)], &[]).may_leave(0));
+    assert!(settle(&world, &history, &[over(1, 4)], &[]).may_leave(0));
+}
+
+#[test]
+fn whoever_stands_out_in_what_is_left_is_protected() {
+    let world = World::new(&[(12, [0, 0, 0]), (12, [1, 0, 0])]);
+    let mut history = History::default();
+    ask(&world, &mut history, vec![cell(&world, Region::all(fixture::facts()))], &[]);
+    let walking = cell(&world, Region::all(fixture::facts()).within(mode(), BinSet::one(0)));
+    let mut audit = Audit::open(&history, &[walking], &world.setting(&[]));
+    assert_eq!(audit.pending().len(), 1);
+    assert_eq!(audit.count(&[]), Err(audit::AuditError::Counts));
+    audit.count(&[Counted { rows: 12, subjects: 12, dominated: true }]).unwrap();
+    assert_eq!(audit.settle().unwrap().withheld(), &BTreeMap::from([(0, Reason::Dominated)]));
+}
+
+#[test]
+fn distinct_subjects_of_a_cell_alone_are_counted() {
+    // Twelve are seen in both modes and two in the first alone, though its rows are many.
+    let mut world = World::new(&[]);
+    (0..12).for_each(|subject| world.rows.extend([(subject, [0, 0, 0], 0), (subject, [1, 0, 0], 0)]));
+    (12..14).for_each(|subject| world.rows.push((subject, [0, 0, 0], 0)));
+    let told = |region: Region| Cell {
+        quantities: BTreeSet::from([Quantity::Subjects(Unit("person".into()))]),
+        ..cell(&world, region)
+    };
+    let mut history = History::default();
+    ask(&world, &mut history, vec![told(Region::all(fixture::facts()))], &[]);
+    let second = told(Region::all(fixture::facts()).within(mode(), BinSet::one(1)));
+    assert_eq!(settle(&world, &history, &[second], &[]).withheld(), &BTreeMap::from([(0, Reason::Few)]));
+}
+
+#[test]
+fn only_the_next_release_is_recorded_and_only_a_sound_one() {
+    let world = World::new(&[(12, [0, 0, 0])]);
+    let sound = || release(&world, 1, vec![cell(&world, Region::all(fixture::facts()))]);
+    let mut history = History::default();
+    history.append(sound()).unwrap();
+    assert_eq!(history.append(sound()), Err(AppendError::Sequence));
+    assert_eq!(history.answered(&[1; 32]).map(|release| release.sequence), Some(1));
+    assert_eq!(history.answered(&[2; 32]), None);
+    let with = |change: &dyn Fn(&mut Release)| {
+        let mut release = sound();
+        release.sequence = 2;
+        change(&mut release);
+        history.clone().append(release)
+    };
+    assert_eq!(with(&|_| {}), Ok(()));
+    assert_eq!(with(&|release| release.versions.0.clear()), Err(AppendError::Malformed));
+    assert_eq!(with(&|release| release.cells[0].quantities.clear()), Err(AppendError::Malformed));
+    assert_eq!(with(&|release| release.organisation = "o".repeat(5_000)), Err(AppendError::TooLarge));
+    assert_eq!(
+        with(&|release| {
+            let cells = vec![release.cells[0].clone(); MOST_CELLS];
+            release.cells = cells;
+        }),
+        Err(AppendError::Full)
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    // Whatever is asked, one question after another: no difference that the reference makes of what left is of few.
+    #[test]
+    fn no_difference_that_the_reference_makes_of_what_left_is_of_few(
+        rows in proptest::collection::vec((1_usize..2 * LEAST as usize, fixture::point()), 1..14),
+        later in proptest::collection::vec((1_usize..2 * LEAST as usize, fixture::point()), 0..6),
+        questions in proptest::collection::vec(fixture::question(), 1..6),
+    ) {
+        let mut world = World::new(&rows);
+        let mut history = History::default();
+        for (place, question) in questions.iter().enumerate() {
+            if place == 3 && !later.is_empty() {
+                world.load(&later);
+            }
+            ask(&world, &mut history, question.cells(&world), &empty_outside());
+            if let Some(fault) = reference::fault(&world, &history) {
+                prop_assert!(false, "{fault}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_history_has_one_encoding(
+        rows in proptest::collection::vec((1_usize..40, fixture::point()), 1..6),
+        questions in proptest::collection::vec(fixture::question(), 0..5),
+        (place, bit) in (any::<prop::sample::Index>(), 0_u8..8),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let world = World::new(&rows);
+        let mut history = History::default();
+        for question in &questions {
+            let next = history.next();
+            history.append(release(&world, next, question.cells(&world))).unwrap();
+        }
+        let bytes = history.encode();
+        prop_assert_eq!(History::decode(&bytes), Ok(history.clone()));
+        // Any other bytes are another history or none.
+        let mut changed = bytes.clone();
+        *changed.get_mut(place.index(bytes.len())).unwrap() ^= 1 << bit;
+        if let Ok(other) = History::decode(&changed) {
+            prop_assert!(other != history);
+        }
+        prop_assert!(History::decode(&bytes[..cut.index(bytes.len())]).ok() != Some(history));
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(history) = History::decode(&bytes) {
+            prop_assert_eq!(history.encode(), bytes);
+        }
+    }
+}
+
+#[test]
+fn what_is_no_history_is_refused_by_what_it_is() {
+    assert_eq!(History::decode(&[]), Err(DecodeError::Format(0)));
+    assert_eq!(History::decode(&[8, 1]), Ok(History::default()));
+    assert_eq!(History::decode(&[8, 2]), Err(DecodeError::Format(2)));
+    assert!(matches!(History::decode(&[8, 1, 18]), Err(DecodeError::Message(_))));
+    assert_eq!(History::decode(&[8, 1, 18, 0]), Err(DecodeError::Field("tier")));
+    assert_eq!(History::decode(&[8, 129, 0]), Err(DecodeError::NotCanonical));
+    assert_eq!(History::decode(&[8, 1, 24, 1]), Err(DecodeError::NotCanonical), "an unknown field");
+    assert_eq!(History::decode(&vec![0; 33 << 20]), Err(DecodeError::TooLong));
+}
+
+/// `cargo test -p octroi-release --config 'profile.dev.package.octroi-release.opt-level=3' -- --ignored --nocapture speed`
+#[test]
+#[ignore = "a measurement"]
+fn speed_of_an_audit_beside_five_thousand_cells() {
+    let world = World::new(&[]);
+    let mut history = History::default();
+    let spread = |seed: u64| BTreeMap::from([(Unit("person".into()), 500 + seed.wrapping_mul(7_919) % 90_000)]);
+    let dimensions = [24_u32, 20, 12, 5, 10, 7];
+    let table = |first: usize, second: usize, limit: u64| -> Vec<Cell> {
+        let pairs = (0..dimensions[first]).flat_map(|one| (0..dimensions[second]).map(move |other| (one, other)));
+        let cell = |(one, other): (u32, u32)| Cell {
+            region: Region::all(fixture::facts())
+                .within(place(first), BinSet::one(one))
+                .within(place(second), BinSet::one(other)),
+            quantities: BTreeSet::from([Quantity::Rows, Quantity::Sum("speed".into())]),
+            subjects: spread(u64::from(one) * 1_000 + u64::from(other) + limit),
+        };
+        pairs.map(cell).collect()
+    };
+    let single = |dimension: usize| -> Vec<Cell> {
+        let cell = |bin| Cell {
+            region: Region::all(fixture::facts()).within(place(dimension), BinSet::one(bin)),
+            quantities: BTreeSet::from([Quantity::Rows, Quantity::Sum("speed".into())]),
+            subjects: spread(u64::from(bin) + 77),
+        };
+        (0..dimensions[dimension]).map(cell).collect()
+    };
+    let mut cells = 0;
+    // Every table of two dimensions, over whatever a third one is cut to.
+    'filling: for cut in 0.. {
+        for first in 0..dimensions.len() {
+            for second in first + 1..dimensions.len() {
+                let third = (second + 1) % dimensions.len();
+                let narrow = |mut cell: Cell| {
+                    if cut > 0 && third != first {
+                        cell.region = cell.region.within(place(third), BinSet::range(cut - 1, cut + 3));
+                    }
+                    cell
+                };
+                let asked: Vec<Cell> = table(first, second, u64::from(cut)).into_iter().map(narrow).collect();
+                cells += asked.len();
+                let next = history.next();
+                history.append(release(&world, next, asked)).unwrap();
+                if cells >= 5_000 {
+                    break 'filling;
+                }
+            }
+        }
+    }
+    let counted = Counted { rows: 5_000, subjects: 500, dominated: false };
+    let total = Region::all(fixture::facts());
+    let total = vec![Cell { region: total, ..single(0).remove(0) }];
+    for (name, new) in [("total", total), ("one dimension", single(0)), ("two dimensions, new cut", {
+        let narrow = |mut cell: Cell| {
+            cell.region = cell.region.within(place(5), BinSet::range(1, 6));
+            cell
+        };
+        table(0, 1, 9).into_iter().map(narrow).collect()
+    })] {
+        let started = std::time::Instant::now();
+        let mut audit = Audit::open(&history, &new, &world.setting(&[]));
+        let (opened, pending) = (started.elapsed(), audit.pending().len());
+        let started = std::time::Instant::now();
+        while !audit.pending().is_empty() {
+            audit.count(&vec![counted; audit.pending().len()]).unwrap();
+        }
+        let withheld = audit.settle().unwrap().withheld().len();
+        println!(
+            "{cells} earlier, {} new ({name}): open {opened:?}, {pending} remainders, rest {:?}, {withheld} withheld",
+            new.len(),
+            started.elapsed()
+        );
+    }
+    let started = std::time::Instant::now();
+    let bytes = history.encode();
+    println!("encoded: {} bytes in {:?}", bytes.len(), started.elapsed());
+    let started = std::time::Instant::now();
+    History::decode(&bytes).unwrap();
+    println!("decoded in {:?}", started.elapsed());
+}
