@@ -109,7 +109,8 @@ impl Atoms {
         let block = self.atlas.block(region)?;
         let place = self.place(block, places)?;
         let set = self.sets.get(place)?;
-        let untold = |(quantity, precision): (&Quantity, f64)| (!set.together.contains_key(quantity)).then_some(precision);
+        let untold =
+            |(quantity, precision): (&Quantity, f64)| (!set.together.contains_key(quantity)).then_some(precision);
         Some((place, precisions(cell).into_iter().filter_map(untold).sum()))
     }
 

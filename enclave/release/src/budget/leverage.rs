@@ -59,7 +59,7 @@ impl Leverage {
     }
 
     /// N^-½·(1 - (1 + S)⁻¹)·N^-½ with S = N^½·W·N^½.
-    fn all_at_once(&mut self, observations: &[Observation]) {
+    pub(super) fn all_at_once(&mut self, observations: &[Observation]) {
         let atoms = self.sizes.len();
         for cell in observations {
             for atom in &cell.atoms {

@@ -19,7 +19,11 @@ fn versions() -> Versions {
 }
 
 fn cell(region: Region, subjects: u64) -> Cell {
-    Cell { region, quantities: BTreeSet::from([Quantity::Rows]), subjects: BTreeMap::from([(Unit("person".into()), subjects)]) }
+    Cell {
+        region,
+        quantities: BTreeSet::from([Quantity::Rows]),
+        subjects: BTreeMap::from([(Unit("person".into()), subjects)]),
+    }
 }
 
 /// A cell of a table of one dimension, by its bins.
@@ -190,7 +194,8 @@ fn subset_sums_stop_before_they_rebuild_anything() {
             row.iter_mut().zip(&gain).for_each(|(value, gain)| *value -= factor * gain / spread);
         }
     }
-    let guessed = estimate.iter().zip(&secret).filter(|(estimate, secret)| (**estimate > 0.5) == (**secret > 0.5)).count();
+    let guessed =
+        estimate.iter().zip(&secret).filter(|(estimate, secret)| (**estimate > 0.5) == (**secret > 0.5)).count();
     let missed: f64 = estimate.iter().zip(&secret).map(|(estimate, secret)| (estimate - secret).powi(2)).sum();
     assert!(missed / f64::from(ATOMS) > 0.25 * 0.65, "{missed}");
     assert!(guessed < 150, "{guessed} of 200 guessed right, where a coin guesses 100");
@@ -203,9 +208,9 @@ fn honest_tables_are_not_stopped() {
     let all = Region::all(facts());
     let by_hour = (0..24).map(|bin| all.clone().within(hour.clone(), BinSet::one(bin)));
     let by_district = (0..20).map(|bin| all.clone().within(district.clone(), BinSet::one(bin)));
-    let by_both = by_hour.clone().flat_map(|region| {
-        (0..20).map(move |bin| region.clone().within(Dimension::own("district"), BinSet::one(bin)))
-    });
+    let by_both = by_hour
+        .clone()
+        .flat_map(|region| (0..20).map(move |bin| region.clone().within(Dimension::own("district"), BinSet::one(bin))));
     let halves = [BinSet::range(0, 12), BinSet::range(12, 24)].map(|half| all.clone().within(hour.clone(), half));
     let regions: Vec<Region> = by_both.chain(by_hour).chain(by_district).chain(halves).chain([all.clone()]).collect();
     let cells: Vec<Cell> = regions.into_iter().map(|region| cell(region, 1_000)).collect();

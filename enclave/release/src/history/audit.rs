@@ -249,7 +249,8 @@ impl Ledger<'_> {
                     self.counted.get(&self.remainder(rows, *told)).is_some_and(|side| side.subjects >= self.least)
                 };
                 let none = |rows: &[Block]| {
-                    self.counted.get(&self.remainder(rows, *told)).is_some_and(|side| side.rows == 0) && (self.empty)(rows)
+                    self.counted.get(&self.remainder(rows, *told)).is_some_and(|side| side.rows == 0)
+                        && (self.empty)(rows)
                 };
                 let safe = many(ours) || many(theirs) || none(ours) && none(theirs);
                 (!safe).then_some(Reason::Few)

@@ -23,8 +23,7 @@ impl Atlas {
     pub(crate) fn of<'a>(facts: &Facts, regions: impl Iterator<Item = &'a Region>) -> Option<Self> {
         let named: BTreeSet<Dimension> =
             regions.flat_map(Region::sets).map(|(dimension, _)| dimension.clone()).collect();
-        (named.len() <= MOST_DIMENSIONS)
-            .then(|| Self { facts: facts.clone(), dimensions: named.into_iter().collect() })
+        (named.len() <= MOST_DIMENSIONS).then(|| Self { facts: facts.clone(), dimensions: named.into_iter().collect() })
     }
 
     /// A region as a block; `None` for one that has no row, is of other facts or names a dimension that is not here.
@@ -52,7 +51,8 @@ impl Atlas {
 
 impl Block {
     fn new(sets: Vec<(u8, BinSet)>) -> Self {
-        let signature = sets.iter().fold(0, |signature, (place, _)| signature | 1_u128.unbounded_shl(u32::from(*place)));
+        let signature =
+            sets.iter().fold(0, |signature, (place, _)| signature | 1_u128.unbounded_shl(u32::from(*place)));
         Self { signature, sets }
     }
 
@@ -108,7 +108,8 @@ impl Block {
         let others: Vec<&Self> = others.iter().copied().filter(|other| other.meets(self)).collect();
         let cut: BTreeSet<u8> = others.iter().flat_map(|other| &other.sets).map(|(place, _)| *place).collect();
         let cut: Vec<u8> = cut.into_iter().collect();
-        let rests = Cutting { whole: self, others: &others, most }.rests(&cut, &(0..others.len()).collect::<Vec<_>>())?;
+        let rests =
+            Cutting { whole: self, others: &others, most }.rests(&cut, &(0..others.len()).collect::<Vec<_>>())?;
         let piece = |rest: Vec<(u8, BinSet)>| {
             let mut sets: BTreeMap<u8, BinSet> = self.sets.iter().cloned().collect();
             sets.extend(rest);

@@ -51,7 +51,8 @@ impl History {
 
     /// Its one encoding.
     pub fn encode(&self) -> Vec<u8> {
-        wire::History { format: FORMAT, releases: self.releases().iter().map(written_release).collect() }.encode_to_vec()
+        wire::History { format: FORMAT, releases: self.releases().iter().map(written_release).collect() }
+            .encode_to_vec()
     }
 }
 
@@ -132,8 +133,10 @@ fn written_cell(cell: &Cell) -> wire::HistoryCell {
         Quantity::Subjects(Unit(unit)) => Written::Subjects(unit.clone()),
         Quantity::Sum(expression) => Written::Sum(expression.clone()),
     };
-    let set =
-        |(dimension, set): (&Dimension, &BinSet)| wire::HistorySet { dimension: dimension.to_string(), runs: runs(set) };
+    let set = |(dimension, set): (&Dimension, &BinSet)| wire::HistorySet {
+        dimension: dimension.to_string(),
+        runs: runs(set),
+    };
     wire::HistoryCell {
         facts: cell.region.facts().to_string(),
         sets: cell.region.sets().map(set).collect(),

@@ -69,7 +69,9 @@ impl Field {
         for Earlier { release, cell, region, stale } in &earlier {
             let Some(known) = field.known(cell, region, *stale) else { continue };
             let same = released.entry(known.block.clone()).or_default();
-            if let Some(place) = same.iter().find(|place| field.cells.get(**place).is_some_and(|same| same.stale == *stale)) {
+            if let Some(place) =
+                same.iter().find(|place| field.cells.get(**place).is_some_and(|same| same.stale == *stale))
+            {
                 field.cells.get_mut(*place).into_iter().for_each(|same| same.told |= known.told);
                 continue;
             }

@@ -73,10 +73,13 @@ impl Search<'_> {
 
     /// Places of the cells strictly inside one that tell something of what it tells.
     fn inside(&self, outer: usize, cell: &Known, among: &[usize]) -> Vec<usize> {
-        let within = |other: &Known| {
-            cell.told & other.told != 0 && cell.block.covers(&other.block) && cell.block != other.block
-        };
-        among.iter().copied().filter(|place| *place != outer && self.field.cells.get(*place).is_some_and(within)).collect()
+        let within =
+            |other: &Known| cell.told & other.told != 0 && cell.block.covers(&other.block) && cell.block != other.block;
+        among
+            .iter()
+            .copied()
+            .filter(|place| *place != outer && self.field.cells.get(*place).is_some_and(within))
+            .collect()
     }
 
     fn find(&mut self, parties: Vec<usize>, kind: Kind) {
@@ -137,7 +140,8 @@ impl Search<'_> {
             return;
         }
         let others = others.get_or_insert_with(|| self.inside(outer.place, outer.cell, outer.here));
-        let free: Vec<usize> = others.iter().copied().filter(|place| self.is_free(*place, &left, seed, outer.told)).collect();
+        let free: Vec<usize> =
+            others.iter().copied().filter(|place| self.is_free(*place, &left, seed, outer.told)).collect();
         if free.is_empty() {
             return self.find(self.parties(outer.place, seed), Kind::Left { rows: left, told: outer.told });
         }
@@ -205,7 +209,8 @@ impl Search<'_> {
             if self.field.of_places(inside).any(|inner| !inner.block.meets(&other.block)) {
                 continue;
             }
-            let sides = (cell.block.minus(&[&other.block], MOST_PIECES), other.block.minus(&[&cell.block], MOST_PIECES));
+            let sides =
+                (cell.block.minus(&[&other.block], MOST_PIECES), other.block.minus(&[&cell.block], MOST_PIECES));
             match sides {
                 (Some(ours_alone), Some(theirs_alone)) => {
                     let kind = Kind::Crossing { ours: ours_alone, theirs: theirs_alone, told };

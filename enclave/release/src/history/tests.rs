@@ -266,13 +266,17 @@ fn speed_of_an_audit_beside_five_thousand_cells() {
     let counted = Counted { rows: 5_000, subjects: 500, dominated: false };
     let total = Region::all(fixture::facts());
     let total = vec![Cell { region: total, ..single(0).remove(0) }];
-    for (name, new) in [("total", total), ("one dimension", single(0)), ("two dimensions, new cut", {
-        let narrow = |mut cell: Cell| {
-            cell.region = cell.region.within(place(5), BinSet::range(1, 6));
-            cell
-        };
-        table(0, 1, 9).into_iter().map(narrow).collect()
-    })] {
+    for (name, new) in [
+        ("total", total),
+        ("one dimension", single(0)),
+        ("two dimensions, new cut", {
+            let narrow = |mut cell: Cell| {
+                cell.region = cell.region.within(place(5), BinSet::range(1, 6));
+                cell
+            };
+            table(0, 1, 9).into_iter().map(narrow).collect()
+        }),
+    ] {
         let started = std::time::Instant::now();
         let mut audit = Audit::open(&history, &new, &world.setting(&[]));
         let (opened, pending) = (started.elapsed(), audit.pending().len());

@@ -10,7 +10,8 @@
 //!
 //! Every α gives a sound δ, so that a minimum found less than exactly costs noise, not privacy.
 
-/// ρ, in millionths, which is what the ledger adds up: ε = 0.5 is 5,000 of them or so, too few thousandths to be shared.
+/// ρ, in millionths, which is what the ledger adds up: ε = 0.5 is 6,641 of them, and would be too few
+/// thousandths to be shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Rho(u64);
 
@@ -127,7 +128,7 @@ mod tests {
         assert_eq!((rho(500), rho(3_000), rho(10_000)), DEFAULTS);
     }
 
-    const DEFAULTS: (u64, u64, u64) = (0, 0, 0);
+    const DEFAULTS: (u64, u64, u64) = (6_641, 185_069, 1_539_278);
 
     #[test]
     fn epsilon_is_between_the_gaussians_own_and_the_classical_bound() {

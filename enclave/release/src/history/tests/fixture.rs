@@ -104,7 +104,11 @@ fn grouped(world: &World, cut: &Region, by: &[usize]) -> Vec<Cell> {
 
 pub(super) fn cell(world: &World, region: Region) -> Cell {
     let subjects = world.within(&region).collect::<BTreeSet<u64>>().len() as u64;
-    Cell { region, quantities: BTreeSet::from([Quantity::Rows]), subjects: BTreeMap::from([(Unit("person".into()), subjects)]) }
+    Cell {
+        region,
+        quantities: BTreeSet::from([Quantity::Rows]),
+        subjects: BTreeMap::from([(Unit("person".into()), subjects)]),
+    }
 }
 
 pub(super) fn release(world: &World, sequence: u64, cells: Vec<Cell>) -> Release {
@@ -160,7 +164,7 @@ pub(super) fn place(dimension: usize) -> Dimension {
 }
 
 pub(super) fn point() -> impl Strategy<Value = [u32; 3]> {
-    [0_u32..=OUTSIDE, 0_u32..=OUTSIDE, 0_u32..2]
+    [0_u32..=OUTSIDE, 0_u32..=OUTSIDE, 0_u32..=1]
 }
 
 pub(super) fn question() -> impl Strategy<Value = Question> {

@@ -60,7 +60,9 @@ fn left(world: &World, outer: &Points, inner: &Points, what: &str) -> Option<Str
 fn points(region: &crate::space::Region) -> Points {
     let bins = || 0..=OUTSIDE;
     let all = bins().flat_map(|x| bins().flat_map(move |y| bins().map(move |z| [x, y, z])));
-    all.flat_map(|point| (0..3).map(move |load| (point, load))).filter(|(point, load)| has(region, *point, *load)).collect()
+    all.flat_map(|point| (0..3).map(move |load| (point, load)))
+        .filter(|(point, load)| has(region, *point, *load))
+        .collect()
 }
 
 fn rows(world: &World, points: &Points) -> usize {
