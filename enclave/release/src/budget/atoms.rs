@@ -13,11 +13,13 @@ use crate::{
     space::{Facts, Region},
 };
 
-/// A table's rows cut by sets; rows in none of them are left out.
+/// A table's rows cut by sets.
 #[derive(Debug)]
 pub(crate) struct Atoms {
     atlas: Atlas,
     atoms: Vec<Atom>,
+    /// Rows in no set.
+    rest: Vec<Block>,
     sets: Vec<Set>,
     /// Of each new cell its set, unless it would have made too many atoms, and how exactly it tells what was not told.
     new: Vec<Option<(usize, f64)>>,
@@ -71,7 +73,8 @@ impl Atoms {
         let fresh: Vec<Region> =
             cells.iter().filter(ours).map(|cell| cell.region.clone().within(loads(), present.clone())).collect();
         let atlas = Atlas::of(facts, earlier.iter().map(|earlier| &earlier.region).chain(&fresh))?;
-        let mut atoms = Self { atlas, atoms: Vec::new(), sets: Vec::new(), new: Vec::new() };
+        let rest = vec![atlas.block(&Region::all(facts.clone()))?];
+        let mut atoms = Self { atlas, atoms: Vec::new(), rest, sets: Vec::new(), new: Vec::new() };
         let mut places: BTreeMap<Block, usize> = BTreeMap::new();
         for earlier in &earlier {
             atoms.add_earlier(earlier, organisation, &mut places)?;
@@ -126,37 +129,32 @@ impl Atoms {
 
     /// Cuts every atom in two by a further set; `None`, and nothing is cut, where that makes too many.
     fn cut(&mut self, block: &Block) -> Option<usize> {
-        let place = self.sets.len();
-        let mut atoms = Vec::with_capacity(self.atoms.len() + 1);
-        for atom in &self.atoms {
-            if !atom.rows.iter().any(|rows| rows.meets(block)) {
-                atoms.push(atom.clone());
-                continue;
+        let mut cuts = Vec::new();
+        for (place, atom) in self.atoms.iter().enumerate() {
+            if atom.rows.iter().any(|rows| rows.meets(block)) {
+                cuts.push((place, split(&atom.rows, block)?));
             }
-            let inside: Vec<Block> = atom.rows.iter().filter_map(|rows| rows.and(block)).collect();
-            let outside: Option<Vec<Vec<Block>>> =
-                atom.rows.iter().map(|rows| rows.minus(&[block], MOST_PIECES)).collect();
-            let outside = outside?.concat();
-            if !outside.is_empty() {
-                atoms.push(Atom { rows: outside, sets: atom.sets.clone() });
-            }
-            let sets = atom.sets.iter().copied().chain([place]).collect();
-            atoms.push(Atom { rows: inside, sets });
         }
-        let alone = block.minus(&self.rows(), MOST_PIECES)?;
-        if !alone.is_empty() {
-            atoms.push(Atom { rows: alone, sets: vec![place] });
-        }
-        if atoms.len() > MOST_CUT || atoms.iter().map(|atom| atom.rows.len()).sum::<usize>() > MOST_PIECES {
+        let (alone, rest) = split(&self.rest, block)?;
+        let divided = cuts.iter().filter(|(_, (_, outside))| !outside.is_empty()).count();
+        let pieces: usize = cuts.iter().map(|(_, (inside, outside))| inside.len() + outside.len()).sum();
+        if self.atoms.len() + divided >= MOST_CUT || pieces + alone.len() + rest.len() > MOST_PIECES {
             return None;
         }
-        self.atoms = atoms;
+        let set = self.sets.len();
         self.sets.push(Set::default());
-        Some(place)
-    }
-
-    fn rows(&self) -> Vec<&Block> {
-        self.atoms.iter().flat_map(|atom| &atom.rows).collect()
+        self.rest = rest;
+        for (place, (inside, outside)) in cuts {
+            let Some(atom) = self.atoms.get_mut(place) else { continue };
+            let before = (!outside.is_empty()).then(|| Atom { rows: outside, sets: atom.sets.clone() });
+            atom.rows = inside;
+            atom.sets.push(set);
+            self.atoms.extend(before);
+        }
+        if !alone.is_empty() {
+            self.atoms.push(Atom { rows: alone, sets: vec![set] });
+        }
+        Some(set)
     }
 
     /// The rows of each atom.
@@ -210,7 +208,14 @@ impl Atoms {
     }
 }
 
+/// Disjoint rows inside and outside of a block.
+fn split(rows: &[Block], block: &Block) -> Option<(Vec<Block>, Vec<Block>)> {
+    let inside = rows.iter().filter_map(|rows| rows.and(block)).collect();
+    let outside: Option<Vec<Vec<Block>>> = rows.iter().map(|rows| rows.minus(&[block], MOST_PIECES)).collect();
+    Some((inside, outside?.concat()))
+}
+
 /// Most atoms before it is known which have no subject.
 const MOST_CUT: usize = 16_384;
-/// Most blocks that all atoms are made of.
+/// Most blocks that the atoms which a set cuts are made of.
 const MOST_PIECES: usize = 65_536;

@@ -67,11 +67,22 @@ pub struct Counted {
 /// An audit under way: count what is pending until nothing is.
 #[derive(Debug)]
 pub struct Audit {
-    fields: Vec<(Field, Vec<bool>, Vec<Block>)>,
+    grounds: Vec<Ground>,
     least: u64,
     counted: BTreeMap<Remainder, Counted>,
     pending: Vec<Remainder>,
     withheld: BTreeMap<usize, Reason>,
+}
+
+/// The cells of one table.
+#[derive(Debug)]
+struct Ground {
+    field: Field,
+    vacant: Vec<Block>,
+    /// Of each cell, whether it still is to leave.
+    stands: Vec<bool>,
+    /// What can be told apart as long as these stand; made when it is needed.
+    findings: Option<Vec<Finding>>,
 }
 
 /// Which of the new cells may not leave, by their places, and why. The reasons are for the steward alone.
@@ -110,19 +121,19 @@ impl Audit {
         for (place, cell) in cells.iter().enumerate() {
             of_facts.entry(cell.region.facts()).or_default().push((place, cell));
         }
-        let (mut fields, mut withheld) = (Vec::new(), BTreeMap::new());
+        let (mut grounds, mut withheld) = (Vec::new(), BTreeMap::new());
         for (facts, new) in of_facts {
             match Field::of(facts, history, &new, &setting.current) {
                 Ok(field) => {
                     let vacant = setting.vacant.iter().filter_map(|region| field.atlas.block(region)).collect();
                     let stands = vec![true; field.cells.len()];
-                    fields.push((field, stands, vacant));
+                    grounds.push(Ground { field, vacant, stands, findings: None });
                 }
                 Err(TooWide) => withheld.extend(new.iter().map(|(place, _)| (*place, Reason::Countless))),
             }
         }
         let mut audit =
-            Self { fields, least: setting.least.max(1), counted: BTreeMap::new(), pending: Vec::new(), withheld };
+            Self { grounds, least: setting.least.max(1), counted: BTreeMap::new(), pending: Vec::new(), withheld };
         audit.advance();
         audit
     }
@@ -157,18 +168,19 @@ impl Audit {
     /// the last, so that it ends.
     fn advance(&mut self) {
         let mut pending = BTreeSet::new();
-        for (field, stands, vacant) in &mut self.fields {
+        for Ground { field, vacant, stands, findings: found } in &mut self.grounds {
+            let empty = |rows: &[Block]| rows.iter().all(|piece| covered(piece, vacant));
             loop {
-                let empty = |rows: &[Block]| rows.iter().all(|piece| covered(piece, vacant));
-                let search = Search { field, stands, least: self.least, vacant: &empty, findings: Vec::new() };
-                let findings = search.run();
+                let findings = &*found.get_or_insert_with(|| {
+                    Search { field, stands, least: self.least, vacant: &empty, findings: Vec::new() }.run()
+                });
                 let ledger = Ledger { field, least: self.least, counted: &self.counted, empty: &empty };
-                let missing = ledger.missing(&findings);
+                let missing = ledger.missing(findings);
                 if !missing.is_empty() && missing.len() <= MOST_REMAINDERS {
                     pending.extend(missing);
                     break;
                 }
-                let fallen = ledger.fallen(&findings, stands);
+                let fallen = ledger.fallen(findings, stands);
                 if fallen.is_empty() {
                     break;
                 }
@@ -177,6 +189,7 @@ impl Audit {
                     let places = field.cells.get(place).map(|cell| cell.new.as_slice());
                     self.withheld.extend(places.into_iter().flatten().map(|place| (*place, reason)));
                 }
+                *found = None;
             }
         }
         self.pending = pending.into_iter().collect();

@@ -93,6 +93,14 @@ impl Block {
         Some(Self::new(sets.into_iter().collect()))
     }
 
+    /// Whether one certain point of the other, its first, is in this one: what has not that has not all of it.
+    pub(crate) fn has_corner(&self, other: &Self) -> bool {
+        self.sets.iter().all(|(place, set)| {
+            let first = other.set(*place).and_then(|set| set.runs().next()).map_or(0, |(first, _)| first);
+            set.contains(first)
+        })
+    }
+
     /// The sets of the dimensions that both restrict.
     fn shared<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a BinSet, &'a BinSet)> {
         let mut theirs = other.sets.iter().peekable();

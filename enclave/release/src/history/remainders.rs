@@ -147,11 +147,15 @@ impl Search<'_> {
         }
         for layer in self.layers(&free) {
             let mut members = [seed, &layer].concat();
+            let mut rest = self.left(outer.cell, &members).unwrap_or_default();
             for place in &free {
-                let apart = |block: &Block| self.field.of_places(&members).all(|member| !member.block.meets(block));
-                if self.field.cells.get(*place).is_some_and(|cell| apart(&cell.block)) {
-                    members.push(*place);
-                }
+                let Some(cell) =
+                    self.field.cells.get(*place).filter(|_| self.is_free(*place, &rest, &members, outer.told))
+                else {
+                    continue;
+                };
+                members.push(*place);
+                rest = rest.iter().filter_map(|piece| piece.minus(&[&cell.block], MOST_PIECES)).flatten().collect();
             }
             match self.left(outer.cell, &members) {
                 Some(rows) if rows.is_empty() => {}
@@ -165,7 +169,7 @@ impl Search<'_> {
     fn is_free(&self, place: usize, left: &[Block], seed: &[usize], told: u64) -> bool {
         self.field.cells.get(place).is_some_and(|cell| {
             cell.told & told != 0
-                && left.iter().any(|piece| piece.meets(&cell.block))
+                && left.iter().any(|piece| piece.has_corner(&cell.block))
                 && self.field.of_places(seed).all(|member| !member.block.meets(&cell.block))
         })
     }
