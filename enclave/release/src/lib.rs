@@ -4,6 +4,9 @@
 //! Plan + Schemas --judge--> Judged (what to read, what to count) | Rejection
 //! cells, each with its capped counts of subjects --Judged::keep--> Kept (which cells leave)
 //! Judged + keys of the kept cells --keys_without_value--> keys of the declared domain that have no value
+//! CellStatistics --CellRules::judge--> rules that a cell breaks
+//! families of cells --suppress--> which may leave together
+//! released values --rounding--> what leaves of them
 //! ```
 //!
 //! Pure: no I/O, no clock, no randomness. It decides on our own form of a plan ([`plan`]) and knows no query engine, so
@@ -20,8 +23,12 @@ pub mod judge;
 pub mod noise;
 pub mod plan;
 pub mod policy;
+pub mod rounding;
+pub mod rules;
 pub mod schema;
 pub mod space;
+pub mod statistics;
+pub mod suppress;
 mod typing;
 
 pub use cells::{Kept, LeastSubjects};

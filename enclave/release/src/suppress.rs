@@ -1,0 +1,325 @@
+//! Complementary suppression: which cells must go besides those that break the rules, so that these cannot be had back
+//! from margins, ROLLUP rows and sibling cells.
+//!
+//! ```text
+//! families of cells --Atoms--> the parts that their regions cut the space into
+//! rows, subjects, sums --Series--> additive numbers over atoms; each released cell is an equation
+//! each cell that breaks the rules, and each remainder of a released cell that does
+//!     --audit--> may it have more, and less, by as much as the rules say? --no--> suppress what costs least
+//! ```
+//!
+//! What is audited is what could be known at worst: exact values, though rounded ones leave; that no number is negative;
+//! how many rows each cell has, though only sums be asked for; that cells which are not listed are empty. Sums are
+//! audited as totals of magnitudes, which the same differences would uncover. Numbers of subjects are audited where they
+//! add up over this answer; where one subject is in several cells they do not, and a difference does not tell them.
+//!
+//! *Remainders*: what is left of a released cell without the released ones inside it is told as well, so it is judged like
+//! a cell, on what its statistics can be at worst (the singleton problem of Hundepool et al. 2012, 4.4.3, and more). Not
+//! every union of suppressed cells is: only what remains of one released cell.
+//!
+//! Complexity: the audits are linear programs over what is suppressed; only when one fails is the whole answer's solved,
+//! with a row for each margin and two columns for each atom. All is bounded by numbers fixed beforehand. Beyond them, and
+//! wherever numbers do not add up, one family is kept: its cells are disjoint, so that nothing can be subtracted.
+//!
+//! Trusts the statistics. Does not give: protection from earlier answers (`history`), nor from who knows the values of
+//! subjects in the same cells, nor from the integrality of counts in tables of three dimensions or more, where an interval
+//! of reals can be wider than that of whole numbers.
+
+mod atoms;
+mod audit;
+mod remainders;
+
+use crate::{
+    rules::{Broken, CellRules, Counted},
+    space::Region,
+    statistics::{CellStatistics, Contributions},
+};
+
+use atoms::Atoms;
+use audit::{Effort, Series, Shift, Way};
+use remainders::Remainders;
+
+/// Cells of one grouping set and one filter: disjoint, and every row of the extent is in one of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Family {
+    /// Where its rows are.
+    pub extent: Region,
+    /// Whether the question asks for them. What is counted besides, to know what remains of others, is not shown.
+    pub shown: bool,
+    /// Which quantities it tells, and which it does not but counts: of the question's, in its order; `None` for one that it
+    /// does not count. The first is that of all rows, and counted.
+    pub told: Vec<Option<bool>>,
+    /// The cells.
+    pub cells: Vec<Cell>,
+}
+
+/// A cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// Where its rows are.
+    pub region: Region,
+    /// What was counted: quantities are the family's, those that it counts.
+    pub statistics: CellStatistics,
+}
+
+/// What becomes of a cell. Why is for evidence that stewards alone see: whoever asks sees no difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It may leave, as far as this answer goes.
+    Kept,
+    /// It breaks rules.
+    Primary(Vec<Broken>),
+    /// Others could be had from it.
+    Complementary,
+    /// It could not be shown that none can be.
+    Unaudited,
+    /// It was not asked for, and breaks no rule.
+    NotShown,
+}
+
+/// The answer is too large to be audited, or its numbers do not add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Unaudited;
+
+/// A region of which too much must not be known.
+#[derive(Debug, Clone)]
+struct Target {
+    atoms: Vec<usize>,
+    /// Of every unit, and of every quantity of the question.
+    units: Vec<Vec<Option<Contributions>>>,
+}
+
+/// What is additive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Number {
+    Subjects { unit: usize },
+    Total { quantity: usize },
+}
+
+/// Decides each cell of an answer: of each family, of each cell, in order. `categories` is how many must differ.
+pub fn suppress(families: &[Family], rules: &CellRules, categories: usize) -> Vec<Vec<Fate>> {
+    let mut answer = Answer::new(families, rules, categories);
+    if answer.is_related() && answer.audit().is_err() {
+        answer.keep_one_family();
+    }
+    answer.fates()
+}
+
+struct Answer<'a> {
+    families: &'a [Family],
+    rules: &'a CellRules,
+    /// Of each cell its family and itself.
+    cells: Vec<(&'a Family, &'a Cell)>,
+    broken: Vec<Vec<Broken>>,
+    released: Vec<bool>,
+    audited: bool,
+}
+
+impl<'a> Answer<'a> {
+    fn new(families: &'a [Family], rules: &'a CellRules, categories: usize) -> Self {
+        let units = families.iter().flat_map(|family| &family.cells).map(|cell| cell.statistics.units.len()).max();
+        let mut cells = Vec::new();
+        let mut broken = Vec::new();
+        for family in families {
+            let told: Vec<bool> = family.told.iter().copied().flatten().collect();
+            let counted = Counted { units: units.unwrap_or(0), told: &told, categories };
+            for cell in &family.cells {
+                cells.push((family, cell));
+                broken.push(rules.judge(&cell.statistics, counted));
+            }
+        }
+        let released =
+            cells.iter().zip(&broken).map(|((family, _), broken)| family.shown && broken.is_empty()).collect();
+        Self { families, rules, cells, broken, released, audited: true }
+    }
+
+    /// Whether anything can be subtracted from anything: cells of one family share no row.
+    fn is_related(&self) -> bool {
+        self.families.iter().filter(|family| family.shown && !family.cells.is_empty()).count() > 1
+    }
+
+    fn audit(&mut self) -> Result<(), Unaudited> {
+        // What was not counted cannot be protected.
+        if self.broken.iter().flatten().any(|broken| *broken == Broken::Uncounted) {
+            return Err(Unaudited);
+        }
+        let atoms = Atoms::of(self.families).ok_or(Unaudited)?;
+        let mut effort = Effort::for_an_answer();
+        let series = self.series(&atoms, &mut effort)?;
+        let worth: Vec<f64> = self.cells.iter().map(|(_, cell)| worth(cell)).collect();
+        let failing =
+            (0..self.cells.len()).filter(|cell| self.broken.get(*cell).is_some_and(|broken| !broken.is_empty()));
+        let mut targets: Vec<Target> = failing.filter_map(|cell| self.target(cell, &atoms)).collect();
+        let additive = |unit| series.iter().any(|(number, _)| *number == Number::Subjects { unit });
+        let mut remainders = Remainders::default();
+        loop {
+            for target in &targets {
+                self.protect(target, &series, &worth, &atoms, &mut effort)?;
+            }
+            // What is suppressed more only widens the intervals of those that were protected: the rest are new.
+            targets = remainders.failing(self, &atoms, &additive)?;
+            if targets.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The numbers to be audited: rows and sums must add up, subjects may.
+    fn series(&self, atoms: &Atoms, effort: &mut Effort) -> Result<Vec<(Number, Series)>, Unaudited> {
+        let quantities = self.families.iter().map(|family| family.told.len()).max().unwrap_or(0);
+        let units = self.cells.iter().map(|(_, cell)| cell.statistics.units.len()).max().unwrap_or(0);
+        let mut series = Vec::new();
+        for number in (0..units)
+            .map(|unit| Number::Subjects { unit })
+            .chain((0..quantities).map(|quantity| Number::Total { quantity }))
+        {
+            let values: Vec<Option<f64>> = self.cells.iter().map(|(family, cell)| number.of(family, cell)).collect();
+            if values.iter().flatten().any(|value| !value.is_finite()) {
+                return Err(Unaudited);
+            }
+            match (Series::new(values, atoms, effort)?, number) {
+                (Some(made), _) => series.push((number, made)),
+                (None, Number::Subjects { .. }) => {}
+                (None, Number::Total { .. }) => return Err(Unaudited),
+            }
+        }
+        Ok(series)
+    }
+
+    fn target(&self, cell: usize, atoms: &Atoms) -> Option<Target> {
+        let (family, of) = self.cells.get(cell)?;
+        let units = (0..of.statistics.units.len()).map(|unit| {
+            (0..family.told.len()).map(|quantity| family.contributions(of, unit, quantity).copied()).collect()
+        });
+        Some(Target { atoms: atoms.of_cell(cell).to_vec(), units: units.collect() })
+    }
+
+    /// Suppresses until a target may have more, and less, in every number.
+    fn protect(
+        &mut self,
+        target: &Target,
+        series: &[(Number, Series)],
+        worth: &[f64],
+        atoms: &Atoms,
+        effort: &mut Effort,
+    ) -> Result<(), Unaudited> {
+        for (number, series) in series {
+            for (way, by) in self.levels(target, *number, series) {
+                let shift = Shift { region: &target.atoms, way, by };
+                while !series.allows(&shift, &self.released, atoms, effort)? {
+                    let mut more = false;
+                    for cell in series.cheapest(&shift, &self.released, worth, atoms, effort)? {
+                        if let Some(released) = self.released.get_mut(cell) {
+                            *released = false;
+                            more = true;
+                        }
+                    }
+                    if !more {
+                        return Err(Unaudited);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Protection levels: of sums those of the rules; of numbers p %, at least one, and that it may pass the threshold.
+    fn levels(&self, target: &Target, number: Number, series: &Series) -> Vec<(Way, f64)> {
+        let of = |unit: usize, quantity: usize| target.units.get(unit)?.get(quantity)?.as_ref();
+        let least = f64::from(self.rules.least_subjects());
+        #[expect(clippy::cast_precision_loss, reason = "numbers of subjects are under 2^53")]
+        let value = match number {
+            Number::Subjects { unit } => of(unit, 0).map(|of| of.subjects() as f64),
+            Number::Total { quantity } => of(0, quantity).map(Contributions::total),
+        };
+        let Some(value) = value else { return Vec::new() };
+        let (more, less) = match number {
+            Number::Subjects { .. } | Number::Total { quantity: 0 } => {
+                let share = (self.rules.rest() * value).max(1.0);
+                (share.max(least - value), share.min(value))
+            }
+            Number::Total { .. } if value > 0.0 => {
+                let units = (0..target.units.len()).filter_map(|unit| of(unit, number.quantity()));
+                let level = units.map(|of| self.rules.protection(of)).fold(0.0, f64::max);
+                (level, level.min(value))
+            }
+            // Of nothing no share can be taken: it may be as much as p % of what the least cell has.
+            Number::Total { .. } => {
+                let least = series.values.iter().flatten().copied().filter(|value| *value > 0.0).reduce(f64::min);
+                (least.map_or(0.0, |least| self.rules.rest() * least), 0.0)
+            }
+        };
+        [(Way::More, more), (Way::Less, less)].into_iter().filter(|(_, by)| *by > 0.0).collect()
+    }
+
+    /// The family with most cells that pass; no two of its cells share a row.
+    fn keep_one_family(&mut self) {
+        let mut place = 0;
+        let mut most = 0..0;
+        let mut best = 0;
+        for family in self.families {
+            let range = place..place + family.cells.len();
+            place = range.end;
+            let passing = range.clone().filter(|cell| self.broken.get(*cell).is_some_and(Vec::is_empty)).count();
+            if family.shown && passing > best {
+                (best, most) = (passing, range);
+            }
+        }
+        for (cell, (released, broken)) in self.released.iter_mut().zip(&self.broken).enumerate() {
+            *released = most.contains(&cell) && broken.is_empty();
+        }
+        self.audited = false;
+    }
+
+    fn fates(self) -> Vec<Vec<Fate>> {
+        let suppressed = if self.audited { Fate::Complementary } else { Fate::Unaudited };
+        let mut all = self.broken.into_iter().zip(self.released).map(|(broken, released)| match (broken, released) {
+            (broken, _) if !broken.is_empty() => Fate::Primary(broken),
+            (_, true) => Fate::Kept,
+            (_, false) => suppressed.clone(),
+        });
+        let of_family = |family: &Family| -> Vec<Fate> {
+            let fates = all.by_ref().take(family.cells.len());
+            fates
+                .map(|fate| if !family.shown && !matches!(fate, Fate::Primary(_)) { Fate::NotShown } else { fate })
+                .collect()
+        };
+        self.families.iter().map(of_family).collect()
+    }
+}
+
+impl Family {
+    fn contributions<'a>(&self, cell: &'a Cell, unit: usize, quantity: usize) -> Option<&'a Contributions> {
+        self.told.get(quantity)?.as_ref()?;
+        let place = self.told.iter().take(quantity).flatten().count();
+        cell.statistics.of(unit, place)
+    }
+}
+
+impl Number {
+    fn of(self, family: &Family, cell: &Cell) -> Option<f64> {
+        #[expect(clippy::cast_precision_loss, reason = "numbers of subjects are under 2^53")]
+        match self {
+            Self::Subjects { unit } => family.contributions(cell, unit, 0).map(|of| of.subjects() as f64),
+            Self::Total { quantity } => family.contributions(cell, 0, quantity).map(Contributions::total),
+        }
+    }
+
+    fn quantity(self) -> usize {
+        match self {
+            Self::Subjects { .. } => 0,
+            Self::Total { quantity } => quantity,
+        }
+    }
+}
+
+/// What a cell is worth to whoever asks: the logarithm of its subjects, so that many small cells are not given for one
+/// large one (cost functions of Hundepool et al. 2012, 4.4.2).
+fn worth(cell: &Cell) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "numbers of subjects are under 2^53")]
+    let subjects = cell.statistics.subjects(0) as f64;
+    1.0 + subjects.ln_1p()
+}
+
+#[cfg(test)]
+mod tests;
