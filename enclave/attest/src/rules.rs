@@ -5,23 +5,24 @@
 //!        Rules --SealColumnKeys--> keys:   Rules::parse, each table as it was declared at its load -> digest --Binding-->
 //! ```
 //!
-//! `octroi serve` carries rules and keys and can change neither. Whoever adds something to what is held, a release
-//! policy say, adds it to [`Rules`] alone: it is hashed whole. Trusts nobody who sends rules. Does not give: that a
+//! `octroi serve` carries rules and keys and can change neither. Whoever adds something to what is held adds it to
+//! [`Rules`] alone: it is hashed whole. Trusts nobody who sends rules. Does not give: that a
 //! table was declared honestly before its first load, which its steward did through serve.
 
 use std::{collections::BTreeSet, fmt};
 
 use octroi_proto::{
-    DatasetId, TableName, TableSchema,
+    DatasetId, ReleasePolicy, TableName, TableSchema,
     wire::{v1, zone as wire},
 };
 use prost::Message as _;
 use ring::digest::{Context, SHA256};
 
 /// What a question is held to. Of each table there is one declaration, with subjects unless it was declared public.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rules {
     tables: Vec<RuledTable>,
+    policies: Vec<ReleasePolicy>,
     least_subjects: u32,
 }
 
@@ -51,6 +52,9 @@ pub enum InvalidRules {
     /// A table that is declared twice.
     #[error("each table must be declared once")]
     Twice,
+    /// A policy that is none, or that no table is held to.
+    #[error("each release policy must be one, of a dataset that is asked, and there once, in order")]
+    Policy,
     /// Fewer than protect anyone.
     #[error("each cell must be about at least {LEAST_SUBJECTS} subjects")]
     LeastSubjects,
@@ -66,20 +70,29 @@ pub struct InvalidDigest;
 pub const LEAST_SUBJECTS: u32 = 11;
 
 impl Rules {
-    /// Rules over these tables.
+    /// Rules over these tables, by these policies: at most one of each dataset, by its name.
     ///
     /// # Errors
     /// [`InvalidRules`].
-    pub fn new(tables: Vec<RuledTable>, least_subjects: u32) -> Result<Self, InvalidRules> {
+    pub fn new(
+        tables: Vec<RuledTable>,
+        policies: Vec<ReleasePolicy>,
+        least_subjects: u32,
+    ) -> Result<Self, InvalidRules> {
         let mut seen = BTreeSet::new();
         let once = tables.iter().all(|table| seen.insert((table.dataset.as_str(), table.schema.name().as_str())));
         if !once {
             return Err(InvalidRules::Twice);
         }
+        let asked = |policy: &ReleasePolicy| tables.iter().any(|table| table.dataset == *policy.dataset());
+        let ordered = policies.is_sorted_by(|one, next| one.dataset().as_str() < next.dataset().as_str());
+        if !ordered || !policies.iter().all(asked) {
+            return Err(InvalidRules::Policy);
+        }
         if least_subjects < LEAST_SUBJECTS {
             return Err(InvalidRules::LeastSubjects);
         }
-        Ok(Self { tables, least_subjects })
+        Ok(Self { tables, policies, least_subjects })
     }
 
     /// From the wire.
@@ -88,13 +101,15 @@ impl Rules {
     /// [`InvalidRules`].
     pub fn parse(wire: wire::Rules) -> Result<Self, InvalidRules> {
         let tables = wire.tables.into_iter().map(|table| RuledTable::parse(&table.dataset, table.schema));
-        Self::new(tables.collect::<Result<_, _>>()?, wire.least_subjects)
+        let policies = wire.policies.into_iter().map(policy);
+        Self::new(tables.collect::<Result<_, _>>()?, policies.collect::<Result<_, _>>()?, wire.least_subjects)
     }
 
     /// As they are written on the wire.
     pub fn to_wire(&self) -> wire::Rules {
         wire::Rules {
             tables: self.tables.iter().map(RuledTable::to_wire).collect(),
+            policies: self.policies.iter().map(v1::ReleasePolicy::from).collect(),
             least_subjects: self.least_subjects,
         }
     }
@@ -102,6 +117,11 @@ impl Rules {
     /// The tables, in the order of the question.
     pub fn tables(&self) -> &[RuledTable] {
         &self.tables
+    }
+
+    /// What may leave of the tables, dataset by dataset.
+    pub fn policies(&self) -> &[ReleasePolicy] {
+        &self.policies
     }
 
     /// Each released cell is about at least so many subjects of every kind.
@@ -147,6 +167,12 @@ impl RuledTable {
         let shown = Self { dataset: self.dataset.clone(), schema: self.schema.clone().with_all_shown() };
         DeclaredDigest(sha256(DECLARED, &shown.to_wire().encode_to_vec()))
     }
+}
+
+/// A policy in its one form: rules encode as they came.
+fn policy(wire: v1::ReleasePolicy) -> Result<ReleasePolicy, InvalidRules> {
+    let policy = wire.clone().try_into().map_err(|_| InvalidRules::Policy)?;
+    if v1::ReleasePolicy::from(&policy) == wire { Ok(policy) } else { Err(InvalidRules::Policy) }
 }
 
 macro_rules! digest {
@@ -199,6 +225,14 @@ mod tests {
         v1::Column { name: name.into(), r#type: kind.into(), ..v1::Column::default() }
     }
 
+    /// In its one form.
+    fn policy() -> v1::ReleasePolicy {
+        let unit = v1::Unit { column: "person".into(), space: "patients".into() };
+        let stays = v1::TablePolicy { table: "stays".into(), units: vec![unit], columns: Vec::new() };
+        let policy = v1::ReleasePolicy { dataset: "hospital".into(), tables: vec![stays], ..Default::default() };
+        (&ReleasePolicy::try_from(policy).unwrap()).into()
+    }
+
     fn wire() -> wire::Rules {
         let ward = v1::Column { domain: vec!["a".into(), "b".into()], ..column("ward", v1::ColumnType::String) };
         let stays = v1::TableSchema {
@@ -214,7 +248,7 @@ mod tests {
             public: true,
         };
         let ruled = |schema| wire::RuledTable { dataset: "hospital".into(), schema: Some(schema) };
-        wire::Rules { tables: vec![ruled(stays), ruled(weather)], least_subjects: 11 }
+        wire::Rules { tables: vec![ruled(stays), ruled(weather)], least_subjects: 11, policies: vec![policy()] }
     }
 
     /// The rules after a change to the first table.
@@ -257,6 +291,10 @@ mod tests {
         let mut elsewhere = wire();
         elsewhere.tables[0].dataset = "clinic".into();
         assert_ne!(Rules::parse(elsewhere).unwrap().digest(), rules.digest());
+        let mut stricter = wire();
+        stricter.policies[0].cells.as_mut().unwrap().homogeneity = true;
+        assert_ne!(Rules::parse(stricter).unwrap().digest(), rules.digest());
+        assert_ne!(Rules::parse(wire::Rules { policies: Vec::new(), ..wire() }).unwrap().digest(), rules.digest());
     }
 
     #[test]
@@ -283,6 +321,17 @@ mod tests {
         let mut twice = wire();
         twice.tables[1] = twice.tables[0].clone();
         assert_eq!(Rules::parse(twice), Err(InvalidRules::Twice));
+        let twice = wire::Rules { policies: vec![policy(), policy()], ..wire() };
+        assert_eq!(Rules::parse(twice), Err(InvalidRules::Policy));
+        let mut lax = wire();
+        lax.policies[0].cells.as_mut().unwrap().least_subjects = 5;
+        assert_eq!(Rules::parse(lax), Err(InvalidRules::Policy));
+        let mut left_out = wire();
+        left_out.policies[0].cells = None;
+        assert_eq!(Rules::parse(left_out), Err(InvalidRules::Policy), "not in its one form");
+        let mut others = wire();
+        others.policies[0].dataset = "clinic".into();
+        assert_eq!(Rules::parse(others), Err(InvalidRules::Policy));
         let mut bare = wire();
         bare.tables[0].schema = None;
         assert_eq!(Rules::parse(bare), Err(InvalidRules::Table));

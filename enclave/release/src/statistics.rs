@@ -1,7 +1,7 @@
 //! What is counted beside each cell, so that its rules can be judged: of every unit, how much each subject brings.
 //!
 //! ```text
-//! rows of one subject in a cell --Measured::part--> its contribution --Contributions::observe--> the cell's, of one unit
+//! rows of one subject in a cell --the engine sums--> its contribution --Contributions::observe--> the cell's, of one unit
 //! partial counts over different subjects --merge--> the cell's
 //! ```
 //!
@@ -12,21 +12,6 @@
 //!
 //! Trusts the engine to gather all rows of a subject before it observes them, and to merge only what was counted over
 //! different subjects. Floats: what is not a number, and what overflows, becomes infinite, stays so, and fails every rule.
-
-use crate::plan::Aggregation;
-
-/// What a subject's rows contribute to a number that is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Measured {
-    /// Each row 1.
-    Rows,
-    /// Each row with a value 1.
-    Values,
-    /// Each row the value's magnitude.
-    Magnitude,
-    /// Each row the value's square.
-    Squares,
-}
 
 /// Of one cell, one unit and one quantity: how many subjects contribute, and how much of it is whose.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,37 +29,6 @@ pub struct CellStatistics {
     pub units: Vec<Vec<Contributions>>,
     /// How many different values there are of each sensitive category that must not be the same for all.
     pub categories: Vec<u64>,
-}
-
-impl Measured {
-    /// What one row is part of. `value` is not looked at for rows; `None` is a missing one.
-    pub fn part(self, value: Option<f64>) -> f64 {
-        let of_value = |part: fn(f64) -> f64| value.map_or(0.0, |value| sound(part(value)));
-        match self {
-            Self::Rows => 1.0,
-            Self::Values => of_value(|_| 1.0),
-            Self::Magnitude => of_value(f64::abs),
-            Self::Squares => of_value(|value| value * value),
-        }
-    }
-}
-
-impl Aggregation {
-    /// What is to be measured of its argument; a released ratio tells its parts, so each part is.
-    ///
-    /// A number of rows or values is dominated like a turnover: who makes nine trips of ten is known from the tenth. A
-    /// number of different values is at most that of values. Sums of squares are dominated long before sums are, so that
-    /// what is made of squares is judged on squares (the SACRO statbarn "higher moments" asks for no less).
-    pub fn measures(self) -> &'static [Measured] {
-        match self {
-            Self::CountRows => &[Measured::Rows],
-            Self::Count | Self::CountDistinct => &[Measured::Values],
-            Self::Sum | Self::Mean => &[Measured::Values, Measured::Magnitude],
-            Self::Variance | Self::PopulationVariance | Self::Deviation | Self::PopulationDeviation => {
-                &[Measured::Values, Measured::Magnitude, Measured::Squares]
-            }
-        }
-    }
 }
 
 impl Contributions {
@@ -201,23 +155,14 @@ mod tests {
 
         #[test]
         fn what_is_no_number_spoils_the_whole_for_good(values in proptest::collection::vec(any::<f64>(), 1..8)) {
-            let parts: Vec<f64> = values.iter().map(|value| Measured::Magnitude.part(Some(*value))).collect();
-            let fine = values.iter().all(|value| value.is_finite())
-                && values.iter().map(|value| value.abs()).sum::<f64>().is_finite();
+            let parts: Vec<f64> = values.iter().map(|value| value.abs()).collect();
+            let fine = parts.iter().sum::<f64>().is_finite();
             prop_assert_eq!(merged(&[&observed(&parts), &observed(&[1.0])]).is_sound(), fine);
         }
     }
 
     #[test]
-    fn a_row_is_part_of_what_it_has() {
-        let parts = |value| {
-            [Measured::Rows, Measured::Values, Measured::Magnitude, Measured::Squares]
-                .map(|measured| measured.part(value))
-        };
-        assert_eq!(parts(Some(-3.0)), [1.0, 1.0, 3.0, 9.0]);
-        assert_eq!(parts(None), [1.0, 0.0, 0.0, 0.0]);
-        assert_eq!(parts(Some(f64::NAN)), [1.0, 1.0, f64::INFINITY, f64::INFINITY]);
-        assert_eq!(Measured::Squares.part(Some(1e200)), f64::INFINITY);
+    fn a_negative_contribution_is_none() {
         assert!(!observed(&[-1.0]).is_sound());
     }
 

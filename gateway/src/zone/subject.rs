@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use octroi_attest::{RuledTable, Rules, rules::InvalidRules};
-use octroi_proto::{DatasetId, FileId, StoredTableFile, TableSchema, wire::v1, wire::zone as wire};
+use octroi_proto::{DatasetId, FileId, ReleasePolicy, StoredTableFile, TableSchema, wire::v1, wire::zone as wire};
 use prost::Message as _;
 use ring::digest;
 
@@ -13,6 +13,8 @@ use super::Holding;
 #[derive(Debug, Clone)]
 pub(super) struct Subject {
     tables: Vec<Table>,
+    /// Of the tables' datasets, sorted by them.
+    policies: Vec<ReleasePolicy>,
     policy: [u8; 32],
 }
 
@@ -43,7 +45,7 @@ impl Subject {
     pub(super) fn new(holdings: Vec<(DatasetId, Holding)>, sql: &str) -> Result<Self, TooLarge> {
         let words = sql.to_ascii_lowercase();
         let policy = policy(&holdings);
-        let mut tables = Vec::new();
+        let (mut tables, mut policies): (Vec<Table>, Vec<ReleasePolicy>) = (Vec::new(), Vec::new());
         let mut offset = FIRST;
         for (dataset, holding) in holdings {
             let mut versions: BTreeMap<_, _> = holding.tables.into_iter().map(|it| (it.table.clone(), it)).collect();
@@ -64,8 +66,10 @@ impl Subject {
                 }
                 tables.push(Table { dataset: dataset.clone(), schema: schema.clone(), version, files });
             }
+            policies.extend(holding.policy.filter(|_| tables.iter().any(|table| table.dataset == dataset)));
         }
-        Ok(Self { tables, policy })
+        policies.sort_by(|one, other| one.dataset().as_str().cmp(other.dataset().as_str()));
+        Ok(Self { tables, policies, policy })
     }
 
     /// Every file with the dataset it is of, in the order of the disk.
@@ -81,7 +85,7 @@ impl Subject {
     /// What the question is held to.
     pub(super) fn rules(&self, least_subjects: u32) -> Result<Rules, InvalidRules> {
         let ruled = |table: &Table| RuledTable { dataset: table.dataset.clone(), schema: table.schema.clone() };
-        Rules::new(self.tables.iter().map(ruled).collect(), least_subjects)
+        Rules::new(self.tables.iter().map(ruled).collect(), self.policies.clone(), least_subjects)
     }
 
     /// The tables as the zone is told that they stand, in the order of the rules.

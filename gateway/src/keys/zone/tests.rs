@@ -58,7 +58,7 @@ fn census(hidden_since: &[&str]) -> RuledTable {
 }
 
 fn rules(table: RuledTable) -> Rules {
-    Rules::new(vec![table], 11).unwrap()
+    Rules::new(vec![table], Vec::new(), 11).unwrap()
 }
 
 fn dataset() -> DatasetId {
@@ -159,7 +159,7 @@ fn a_question_about_the_table_declared_otherwise_is_given_no_keys() {
     }
     // Beside a table of the same name in another dataset, and with more hidden since.
     let elsewhere = RuledTable { dataset: "hospital".parse().unwrap(), ..census(&[]) };
-    let both = Rules::new(vec![elsewhere, census(&["ville"])], 20).unwrap();
+    let both = Rules::new(vec![elsewhere, census(&["ville"])], Vec::new(), 20).unwrap();
     fixture.ask_under(both, &launch, &files).unwrap();
 }
 
@@ -168,7 +168,7 @@ fn keys_open_for_a_question_under_the_rules_they_were_sealed_for() {
     let fixture = Fixture::new();
     fixture.load(1, false);
     let files = [columns(1, &["age"])];
-    let held_to = Rules::new(vec![census(&[])], 20).unwrap();
+    let held_to = Rules::new(vec![census(&[])], Vec::new(), 20).unwrap();
     for (id, told, opens) in [(8, held_to.clone(), true), (9, rules(census(&[])), false)] {
         let recipient = Recipient::generate().unwrap();
         let launch = fixture.host.launch(id, recipient.public_key());

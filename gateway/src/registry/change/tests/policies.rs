@@ -14,7 +14,7 @@ fn table(name: &str, columns: &[&str]) -> v1::TableSchema {
         ..Default::default()
     };
     let columns: Vec<_> = columns.iter().map(column).collect();
-    v1::TableSchema { name: name.into(), subjects: vec![columns[0].name.clone()], columns }
+    v1::TableSchema { name: name.into(), subjects: vec![columns[0].name.clone()], columns, public: false }
 }
 
 fn tables(dataset: &str, tables: Vec<v1::TableSchema>) -> DeclareSchema {
