@@ -6,30 +6,10 @@ pub mod roles;
 
 use crate::{
     expression::Expression,
-    plan::{Aggregate, Aggregation, Join, JoinKind, Plan, Regression, RowColumn, Rows, Step},
-    schema::{Column, Digits, Schemas, Table, Type},
-    typing::{may_be_null, same, type_of},
+    plan::{Aggregation, Join, JoinKind, Plan, Regression, RowColumn, Rows, Step},
+    schema::{Column, Schemas, Table, Type},
+    typing::{same, type_of},
 };
-
-/// A plan that may run. Made by [`judge`] alone.
-#[derive(Debug, Clone)]
-pub struct Judged {
-    plan: Plan,
-    schemas: Schemas,
-    columns: Vec<BTreeSet<usize>>,
-    counts: Vec<SubjectCount>,
-    cell_types: Vec<Type>,
-    output_types: Vec<Type>,
-}
-
-/// Distinct subjects to be counted in each cell, up to the threshold.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SubjectCount {
-    /// Whose values are counted; a missing one is nobody's.
-    pub subject: RowColumn,
-    /// Only of rows where this is there: the argument of an aggregate, which is about no other rows.
-    pub beside: Option<Expression<RowColumn>>,
-}
 
 /// Why a plan may not run. Says nothing of data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,14 +50,6 @@ pub enum Rejection {
     /// Whole numbers that would overflow.
     #[error("arithmetic over whole numbers is too wide to be exact: cast to DOUBLE first")]
     TooWide,
-    /// An aggregate over what can single out a row.
-    #[error(
-        "{aggregate} may only be taken of columns, with +, - and *, or divided by a number: put conditions in WHERE"
-    )]
-    Argument {
-        /// What was written.
-        aggregate: &'static str,
-    },
     /// A join of a form that is not listed.
     #[error("a join needs columns of both sides that are equal, and outer joins no other condition")]
     Join,
@@ -87,76 +59,6 @@ pub enum Rejection {
     /// The plan is not put together as a plan is.
     #[error("the question could not be understood: ask it in a simpler form")]
     Malformed,
-}
-
-/// Judges a plan against the schemas of the tables it reads. What is not allowed here is refused.
-///
-/// # Errors
-/// [`Rejection`].
-pub fn judge(plan: Plan, schemas: &Schemas) -> Result<Judged, Rejection> {
-    let judge = Judge { plan: &plan, schemas };
-    judge.size()?;
-    judge.rows(&plan.rows)?;
-    let columns = judge.columns()?;
-    let cell_types = judge.cells()?;
-    let output_types = judge.steps(&cell_types)?;
-    let counts = judge.counts();
-    Ok(Judged { columns, counts, cell_types, output_types, schemas: schemas.clone(), plan })
-}
-
-impl Judged {
-    /// The plan: this one may run, and no other.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
-    }
-
-    /// The tables it may scan.
-    pub fn schemas(&self) -> &Schemas {
-        &self.schemas
-    }
-
-    /// Places of the columns that a scan reads, in order: those that the plan names and its subjects'. None when it reads
-    /// none, or when there is no such scan.
-    pub fn columns(&self, scan: usize) -> impl Iterator<Item = usize> + '_ {
-        self.columns.get(scan).into_iter().flatten().copied()
-    }
-
-    /// What is to be counted in each cell.
-    pub fn counts(&self) -> &[SubjectCount] {
-        &self.counts
-    }
-
-    /// Types of a cell: of its keys, then of its aggregates.
-    pub fn cell_types(&self) -> &[Type] {
-        &self.cell_types
-    }
-
-    /// Types of the answer's columns.
-    pub fn output_types(&self) -> &[Type] {
-        &self.output_types
-    }
-
-    /// The type of an expression over rows.
-    ///
-    /// # Errors
-    /// As [`judge`]; none for an expression of the plan.
-    pub fn row_type(&self, expression: &Expression<RowColumn>) -> Result<Type, Rejection> {
-        self.judge().row_type(expression)
-    }
-
-    /// The declared column of a scan.
-    pub fn column(&self, column: RowColumn) -> Option<&Column> {
-        self.judge().column(column)
-    }
-
-    /// The table of a scan.
-    pub fn table(&self, scan: usize) -> Option<&Table> {
-        self.judge().table(scan)
-    }
-
-    fn judge(&self) -> Judge<'_> {
-        Judge { plan: &self.plan, schemas: &self.schemas }
-    }
 }
 
 struct Judge<'a> {
@@ -269,61 +171,6 @@ impl<'a> Judge<'a> {
         Ok(())
     }
 
-    fn cells(&self) -> Result<Vec<Type>, Rejection> {
-        // Totals beside their parts are judged by roles alone.
-        let all: Vec<usize> = (0..self.plan.keys.len()).collect();
-        if self.plan.sets != [all] {
-            return Err(Rejection::Malformed);
-        }
-        let keys = self.plan.keys.iter().map(|key| self.row_type(key));
-        let aggregates = self.plan.aggregates.iter().map(|aggregate| self.aggregate(aggregate));
-        let types = keys.chain(aggregates).collect::<Result<Vec<_>, _>>()?;
-        if types.is_empty() { Err(Rejection::Malformed) } else { Ok(types) }
-    }
-
-    fn aggregate(&self, aggregate: &Aggregate) -> Result<Type, Rejection> {
-        let name = aggregate.of.name();
-        // Those are judged by roles alone.
-        if aggregate.filter.is_some() || aggregate.against.is_some() {
-            return Err(Rejection::Argument { aggregate: name });
-        }
-        let Some(argument) = &aggregate.argument else {
-            return if aggregate.of == Aggregation::CountRows {
-                Ok(Type::Integer(Digits::STORED))
-            } else {
-                Err(Rejection::Malformed)
-            };
-        };
-        let holds = self.row_type(argument)?;
-        // A count of what is there is about those rows, whatever condition says which they are; see `SubjectCount`.
-        if aggregate.of != Aggregation::Count && !contributes(argument) {
-            return Err(Rejection::Argument { aggregate: name });
-        }
-        match (aggregate.of, holds) {
-            (Aggregation::Count | Aggregation::CountDistinct, _) => Ok(Type::Integer(Digits::STORED)),
-            (Aggregation::Sum, Type::Integer(digits)) => digits.summed().map(Type::Integer).ok_or(Rejection::TooWide),
-            (
-                Aggregation::Sum
-                | Aggregation::Mean
-                | Aggregation::Variance
-                | Aggregation::PopulationVariance
-                | Aggregation::Deviation
-                | Aggregation::PopulationDeviation,
-                Type::Float,
-            )
-            | (
-                Aggregation::Mean
-                | Aggregation::Variance
-                | Aggregation::PopulationVariance
-                | Aggregation::Deviation
-                | Aggregation::PopulationDeviation,
-                Type::Integer(_),
-            ) => Ok(Type::Float),
-            (Aggregation::CountRows, _) => Err(Rejection::Malformed),
-            _ => Err(Rejection::Type { construct: name }),
-        }
-    }
-
     fn steps(&self, cell_types: &[Type]) -> Result<Vec<Type>, Rejection> {
         let mut types = cell_types.to_vec();
         for step in &self.plan.steps {
@@ -339,28 +186,6 @@ impl<'a> Judge<'a> {
             }
         }
         if types.len() == self.plan.output.len() { Ok(types) } else { Err(Rejection::Malformed) }
-    }
-
-    /// Every subject of every scan, in all rows of a cell and in those that each aggregate is about.
-    fn counts(&self) -> Vec<SubjectCount> {
-        let mut beside = vec![None];
-        for argument in self.plan.aggregates.iter().filter_map(|aggregate| aggregate.argument.as_ref()) {
-            let missing = |column: RowColumn| {
-                self.column(column).is_none_or(|column| column.nullable) || self.plan.rows.may_lack(column.scan)
-            };
-            if may_be_null(argument, &missing) && !beside.contains(&Some(argument)) {
-                beside.push(Some(argument));
-            }
-        }
-        let subjects =
-            |scan| self.table(scan).map(Table::subjects).unwrap_or_default().iter().map(move |column| (scan, *column));
-        (0..self.plan.scans.len())
-            .flat_map(subjects)
-            .flat_map(|(scan, column)| {
-                let subject = RowColumn { scan, column };
-                beside.iter().map(move |beside| SubjectCount { subject, beside: beside.cloned() })
-            })
-            .collect()
     }
 
     fn row_type(&self, expression: &Expression<RowColumn>) -> Result<Type, Rejection> {
@@ -443,31 +268,6 @@ fn step_expressions(step: &Step) -> impl Iterator<Item = &Expression<usize>> {
     expressions.into_iter()
 }
 
-/// Whether each row's part in an aggregate is the value it has, and no function of it. Arithmetic is left to what is
-/// released: a product with a condition's zero or one, a power, a division that truncates, or a sum that rounds tells one
-/// row from another as surely as the condition itself.
-fn contributes(argument: &Expression<RowColumn>) -> bool {
-    match argument {
-        Expression::Column(_) | Expression::Literal(_) => true,
-        Expression::Cast(one, to) => matches!(to, Type::Integer(_) | Type::Float) && contributes(one),
-        Expression::Negate(_)
-        | Expression::Arithmetic(..)
-        | Expression::And(_)
-        | Expression::Or(_)
-        | Expression::Not(_)
-        | Expression::IsNull(_)
-        | Expression::Compare(..)
-        | Expression::In(..)
-        | Expression::Like { .. }
-        | Expression::Case { .. }
-        | Expression::Call(..)
-        | Expression::TryCast(..) => false,
-    }
-}
-
 const MOST_SCANS: usize = 16;
 const MOST_NODES: usize = 10_000;
 const MOST_STEPS: usize = 64;
-
-#[cfg(test)]
-mod tests;

@@ -2,11 +2,9 @@
 //!
 //! ```text
 //! Plan + Schemas --judge--> Judged (what to read, what to count) | Rejection
-//! cells, each with its capped counts of subjects --Judged::keep--> Kept (which cells leave)
-//! Judged + keys of the kept cells --keys_without_value--> keys of the declared domain that have no value
-//! CellStatistics --CellRules::judge--> rules that a cell breaks
-//! families of cells --suppress--> which may leave together
-//! released values --rounding--> what leaves of them
+//! counted cells --Control: CellRules, suppress, the audit of earlier releases--> which cells leave
+//!               --rounding--> what leaves of them
+//! Ruling + keys of the cells that leave --keys_without_value--> declared keys that have no value
 //! ```
 //!
 //! Pure: no I/O, no clock, no randomness. It decides on our own form of a plan ([`plan`]) and knows no query engine, so
@@ -16,7 +14,7 @@
 
 pub mod budget;
 pub mod calendar;
-pub mod cells;
+pub mod control;
 pub mod expression;
 pub mod history;
 pub mod judge;
@@ -31,18 +29,16 @@ pub mod statistics;
 pub mod suppress;
 mod typing;
 
-pub use cells::{Kept, LeastSubjects};
+pub use control::{Control, CountedCell, Measure, Number, Part, Place, ReleasedRow, Total};
 pub use expression::{Arithmetic, Comparison, Expression, Function, Literal};
 pub use judge::{
-    Judged, Rejection, SubjectCount, judge,
-    roles::{Objection, Ruling, judge_by},
+    Rejection,
+    roles::{CountedUnit, Figure, Objection, Quantity, Ruling, Scope, judge_by},
 };
 pub use plan::{
     Aggregate, Aggregation, Join, JoinKind, OutputColumn, Plan, Regression, RowColumn, Rows, Scan, SortKey, Step,
 };
 pub use policy::{Policies, PolicyError};
+pub use rules::CellRules;
 pub use schema::{Column, Digits, SchemaError, Schemas, Table, Type};
 pub use typing::{may_be_null, type_of};
-
-#[cfg(test)]
-mod fixture;

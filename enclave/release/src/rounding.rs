@@ -109,6 +109,43 @@ impl Moments {
         Some(Self { count: count(pairs)?, x, y, xx, yy, xy })
     }
 
+    /// Those of tables about nobody: not rounded.
+    pub fn exact(pairs: i128, sums: [f64; 2], squares: [f64; 2], products: f64) -> Option<Self> {
+        let ([x, y], [xx, yy]) = (sums, squares);
+        let finite = [x, y, xx, yy, products].iter().all(|number| number.is_finite());
+        finite.then_some(Self { count: pairs, x, y, xx, yy, xy: products })
+    }
+
+    /// How many pairs.
+    pub fn count(&self) -> i128 {
+        self.count
+    }
+
+    /// The mean of x.
+    pub fn mean_x(&self) -> Option<f64> {
+        ratio(self.x, divisor(self.count)?)
+    }
+
+    /// The mean of y.
+    pub fn mean_y(&self) -> Option<f64> {
+        ratio(self.y, divisor(self.count)?)
+    }
+
+    /// The sum of squares of x about its mean.
+    pub fn squares_x(&self) -> f64 {
+        self.xx
+    }
+
+    /// The sum of squares of y about its mean.
+    pub fn squares_y(&self) -> f64 {
+        self.yy
+    }
+
+    /// The sum of products about the means.
+    pub fn products(&self) -> f64 {
+        self.xy
+    }
+
     /// Variance of x over the population.
     pub fn population_variance(&self) -> Option<f64> {
         ratio(self.xx, divisor(self.count)?)

@@ -164,6 +164,12 @@ impl CellRules {
         })
     }
 
+    /// The same, with no fewer subjects than so many.
+    #[must_use]
+    pub fn at_least(self, least_subjects: u32) -> Self {
+        Self { least_subjects: self.least_subjects.max(least_subjects), ..self }
+    }
+
     /// Fewest subjects of a cell.
     pub fn least_subjects(&self) -> u32 {
         self.least_subjects

@@ -35,6 +35,16 @@ impl Contributions {
     /// Of nobody.
     pub const NONE: Self = Self { subjects: 0, largest: 0.0, second: 0.0, total: 0.0 };
 
+    /// As they were counted elsewhere: the inverse of [`Self::parts`].
+    pub fn from_parts(subjects: u64, [largest, second, total]: [f64; 3]) -> Self {
+        Self { subjects, largest: sound(largest), second: sound(second), total: sound(total) }
+    }
+
+    /// How many subjects; the largest contribution, the second largest, and all together.
+    pub fn parts(&self) -> (u64, [f64; 3]) {
+        (self.subjects, [self.largest, self.second, self.total])
+    }
+
     /// One more subject, with all that it contributes.
     pub fn observe(&mut self, contribution: f64) {
         let contribution = sound(contribution);

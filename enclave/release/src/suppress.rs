@@ -96,9 +96,19 @@ enum Number {
     Total { quantity: usize },
 }
 
-/// Decides each cell of an answer: of each family, of each cell, in order. `categories` is how many must differ.
-pub fn suppress(families: &[Family], rules: &CellRules, categories: usize) -> Vec<Vec<Fate>> {
-    let mut answer = Answer::new(families, rules, categories);
+/// What is counted in the cells of all families.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Numbers {
+    /// How many sensitive categories must differ.
+    pub categories: usize,
+    /// Of each quantity, whether disjoint cells' add up to their union's. Different things do not, as one may be in
+    /// several cells: then a difference does not tell them.
+    pub additive: Vec<bool>,
+}
+
+/// Decides each cell of an answer: of each family, of each cell, in order.
+pub fn suppress(families: &[Family], rules: &CellRules, numbers: &Numbers) -> Vec<Vec<Fate>> {
+    let mut answer = Answer::new(families, rules, numbers);
     if answer.is_related() && answer.audit().is_err() {
         answer.keep_one_family();
     }
@@ -108,6 +118,7 @@ pub fn suppress(families: &[Family], rules: &CellRules, categories: usize) -> Ve
 struct Answer<'a> {
     families: &'a [Family],
     rules: &'a CellRules,
+    numbers: &'a Numbers,
     /// Of each cell its family and itself.
     cells: Vec<(&'a Family, &'a Cell)>,
     broken: Vec<Vec<Broken>>,
@@ -116,13 +127,13 @@ struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    fn new(families: &'a [Family], rules: &'a CellRules, categories: usize) -> Self {
+    fn new(families: &'a [Family], rules: &'a CellRules, numbers: &'a Numbers) -> Self {
         let units = families.iter().flat_map(|family| &family.cells).map(|cell| cell.statistics.units.len()).max();
         let mut cells = Vec::new();
         let mut broken = Vec::new();
         for family in families {
             let told: Vec<bool> = family.told.iter().copied().flatten().collect();
-            let counted = Counted { units: units.unwrap_or(0), told: &told, categories };
+            let counted = Counted { units: units.unwrap_or(0), told: &told, categories: numbers.categories };
             for cell in &family.cells {
                 cells.push((family, cell));
                 broken.push(rules.judge(&cell.statistics, counted));
@@ -130,7 +141,7 @@ impl<'a> Answer<'a> {
         }
         let released =
             cells.iter().zip(&broken).map(|((family, _), broken)| family.shown && broken.is_empty()).collect();
-        Self { families, rules, cells, broken, released, audited: true }
+        Self { families, rules, numbers, cells, broken, released, audited: true }
     }
 
     /// Whether anything can be subtracted from anything: cells of one family share no row.
@@ -180,6 +191,7 @@ impl<'a> Answer<'a> {
             match (Series::new(values, atoms, effort)?, number) {
                 (Some(made), _) => series.push((number, made)),
                 (None, Number::Subjects { .. }) => {}
+                (None, Number::Total { quantity }) if self.numbers.additive.get(quantity) == Some(&false) => {}
                 (None, Number::Total { .. }) => return Err(Unaudited),
             }
         }

@@ -1,10 +1,10 @@
 //! One piece of work, from `Ready` to its end.
 //!
 //! ```text
-//! Ready -> Question -> planning (SQL, declared schemas) -> lower -> judge ─┬─> Rejected          nothing was read
-//!                                                                          └─> KeyRequest -> SealedKeys
-//!       -> raise -> execute (encrypted tables) -> cells kept -> steps over them ─┬─> Answer
-//!                                                                                └─> Withheld   one word, no data
+//! Ready -> Question -> planning (SQL, declared schemas) -> lower -> judge_by ─┬─> Rejected       nothing was read
+//!                                                                             └─> KeyRequest -> SealedKeys
+//!       -> raise -> execute (encrypted tables) -> counted cells -> Control -> steps over them ─┬─> Answer
+//!                                                                                              └─> Withheld   one word
 //!       -> Load -> crate::load ─> Loaded | Withheld
 //! ```
 //!
@@ -15,6 +15,8 @@
 
 mod answer;
 mod calendar;
+mod contributions;
+mod counted;
 mod execute;
 mod functions;
 mod lower;
@@ -23,7 +25,7 @@ mod question;
 mod raise;
 mod refusal;
 mod rehearse;
-mod subjects;
+mod released;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -46,7 +48,7 @@ use octroi_attest::{
     frame::{self, FrameError},
 };
 use octroi_proto::wire::zone::{self as wire, to_host, to_zone};
-use octroi_release::{Judged, Table, judge};
+use octroi_release::{Ruling, Table, judge_by};
 
 use self::{
     execute::{Executor, Run},
@@ -112,7 +114,7 @@ struct Waiting {
 /// A plan that may run, once its keys are there.
 struct Planned {
     question: Question,
-    judged: Arc<Judged>,
+    ruling: Arc<Ruling>,
     /// The columns asked for.
     files: Vec<FileColumns>,
 }
@@ -195,16 +197,17 @@ impl Planned {
 
     /// Plans and judges. Nothing of data is here yet, so all that is wrong can be said.
     fn new(question: Question) -> Result<Self, Refused> {
-        let judged = || -> Result<Judged, Refused> {
-            let plan = planning::plan(&question.sql, &question.tables)?;
-            Ok(judge(lower::lower(&plan)?, &question.schemas).map_err(Refusal::from)?)
+        let judged = || -> Result<Ruling, Refused> {
+            let plan = lower::lower(&planning::plan(&question.sql, &question.tables)?)?;
+            let ruling = judge_by(&plan, &question.schemas, &question.policies);
+            Ok(ruling.map_err(|objection| Refusal::from(Box::new(objection)))?)
         };
         // The planner is other people's code, and what it panics on is the question alone.
-        let judged = catch_unwind(AssertUnwindSafe(judged)).unwrap_or_else(|_| {
+        let ruling = catch_unwind(AssertUnwindSafe(judged)).unwrap_or_else(|_| {
             Err(Refusal::NotAllowed { construct: "a construct in it", instead: "ask it in a simpler form" }.into())
         })?;
-        let files = columns(&judged, &question);
-        Ok(Self { judged: Arc::new(judged), question, files })
+        let files = columns(&ruling, &question);
+        Ok(Self { ruling: Arc::new(ruling), question, files })
     }
 
     fn answer(
@@ -221,21 +224,21 @@ impl Planned {
         let keys = recipient.open(sealed, &expected, now).map_err(|_| Cause::KeysRefused)?;
         let limits = self.question.limits;
         let run = Run {
-            judged: Arc::clone(&self.judged),
+            ruling: Arc::clone(&self.ruling),
+            cells: self.question.cells,
             tables: self.open(&keys, disks)?,
             limits,
-            least_subjects: self.question.least_subjects,
             scratch: disks.scratch(limits.scratch).map_err(|_| Cause::EngineFailed)?,
         };
         let outcome = executor.run(run, deadline)?;
-        let table = answer::answer(&self.judged, &outcome, &limits)?;
+        let table = answer::answer(&self.ruling, &outcome, &limits)?;
         Ok(wire::Answer { table: Some(table) })
     }
 
     /// Opens the tables that the plan scans, in the order of the question.
     fn open(&self, keys: &OpenKeys, disks: &impl Disks) -> Result<Vec<Option<Arc<dyn TableProvider>>>, Cause> {
         let disk = Disk::file(disks.data().map_err(|_| Cause::DamagedFile)?);
-        let scanned: BTreeSet<usize> = self.judged.plan().scans.iter().map(|scan| scan.table).collect();
+        let scanned: BTreeSet<usize> = self.ruling.plan().scans.iter().map(|scan| scan.table).collect();
         let open = |(place, table): (usize, &question::AskedTable)| {
             if !scanned.contains(&place) {
                 return Ok(None);
@@ -250,11 +253,11 @@ impl Planned {
 }
 
 /// The columns that a plan reads, of each file of each table that it scans.
-fn columns(judged: &Judged, question: &Question) -> Vec<FileColumns> {
+fn columns(ruling: &Ruling, question: &Question) -> Vec<FileColumns> {
     let mut named: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
-    for (scan, table) in judged.plan().scans.iter().enumerate() {
-        let declared = judged.table(scan).map(Table::columns).unwrap_or_default();
-        let names = judged.columns(scan).filter_map(|place| Some(declared.get(place)?.name.clone()));
+    for (scan, table) in ruling.plan().scans.iter().enumerate() {
+        let declared = ruling.table(scan).map(Table::columns).unwrap_or_default();
+        let names = ruling.columns(scan).filter_map(|place| Some(declared.get(place)?.name.clone()));
         named.entry(table.table).or_default().extend(names);
     }
     let files = named.into_iter().filter_map(|(table, columns)| Some((question.tables.get(table)?, columns)));

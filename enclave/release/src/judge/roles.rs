@@ -25,6 +25,7 @@ mod joins;
 mod keys;
 mod known;
 mod objection;
+mod told;
 
 pub use axis::Axis;
 pub use figures::{Figure, Quantity, Scope};
@@ -56,6 +57,8 @@ pub struct Ruling {
     scopes: Vec<Scope>,
     figures: Vec<Figure>,
     units: Vec<CountedUnit>,
+    /// Of every column that is read, what these facts call it.
+    names: BTreeMap<RowColumn, Dimension>,
     columns: Vec<BTreeSet<usize>>,
     cell_types: Vec<Type>,
     output_types: Vec<Type>,
@@ -93,6 +96,10 @@ pub fn judge_by(plan: &Plan, schemas: &Schemas, policies: &Policies) -> Result<R
     let figures = plan.aggregates.iter().enumerate();
     let figures = figures.map(|(number, aggregate)| roles.figure(aggregate, number, &base, &mut scopes));
     let (figures, mut aggregates): (Vec<_>, Vec<_>) = figures.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+    if scopes.is_empty() {
+        // Keys alone: that a cell is there is what is told.
+        scopes.push(Scope::default());
+    }
     let cell_types = roles.cell_types(&keys, &aggregates)?;
     let output_types = roles.judge.steps(&cell_types)?;
     for (figure, aggregate) in figures.iter().zip(&mut aggregates) {
@@ -101,12 +108,14 @@ pub fn judge_by(plan: &Plan, schemas: &Schemas, policies: &Policies) -> Result<R
     for axis in &roles.axes {
         columns.get_mut(axis.column.scan).map(|scan| scan.insert(axis.column.column));
     }
+    let names = roles.names(&joined, &columns).ok_or(Rejection::Malformed)?;
     let facts = roles.facts_of(joined.facts).ok_or(Rejection::Malformed)?;
     let mut ruling = Ruling {
         plan: Plan { rows: joins::rows(&joined), keys: written_keys, aggregates, ..plan.clone() },
         schemas: schemas.clone(),
         everything: Region::all(facts.clone()),
         units: roles.units(),
+        names,
         axes: roles.axes,
         base: base.bins,
         joined,
@@ -367,6 +376,17 @@ impl<'a> Roles<'a> {
             }
         }
         Some(axes)
+    }
+
+    /// What the facts call the columns that are read.
+    fn names(&self, joined: &Joined, columns: &[BTreeSet<usize>]) -> Option<BTreeMap<RowColumn, Dimension>> {
+        let mut names = BTreeMap::new();
+        for (scan, columns) in columns.iter().enumerate() {
+            for column in columns.iter().map(|column| RowColumn { scan, column: *column }) {
+                names.insert(column, self.dimension(joined, scan, &self.name(column))?);
+            }
+        }
+        Some(names)
     }
 
     fn own_axis(&self, column: RowColumn, place: Place) -> Result<usize, Objection> {

@@ -60,8 +60,12 @@ fn statistics(subjects: &[u32]) -> CellStatistics {
     CellStatistics { units: vec![vec![rows, sum]], categories: Vec::new() }
 }
 
+fn numbers() -> Numbers {
+    Numbers { categories: 0, additive: vec![true, true] }
+}
+
 fn fates(families: &[Family]) -> Vec<Vec<Fate>> {
-    suppress(families, &CellRules::default(), 0)
+    suppress(families, &CellRules::default(), &numbers())
 }
 
 fn kept(fates: &[Vec<Fate>]) -> Vec<Vec<bool>> {

@@ -11,16 +11,16 @@ use arrow::{
 };
 use octroi_attest::said::MOST_UNFOLDED;
 use octroi_proto::wire::v1::{AnswerColumn, AnswerRow, AnswerTable, AnswerValue, answer_value::Value};
-use octroi_release::{Judged, Literal, Type};
+use octroi_release::{Literal, Ruling, Type, rounding::Rounding};
 use prost::Message as _;
 
-use super::{calendar::Written, execute::Outcome, question::Limits, refusal::Cause};
+use super::{calendar::Written, execute::Outcome, question::Limits, refusal::Cause, released::roundings};
 
 /// The answer, if it is within its limits.
 ///
 /// # Errors
 /// [`Cause::TooManyRows`].
-pub(super) fn answer(judged: &Judged, outcome: &Outcome, limits: &Limits) -> Result<AnswerTable, Cause> {
+pub(super) fn answer(ruling: &Ruling, outcome: &Outcome, limits: &Limits) -> Result<AnswerTable, Cause> {
     if outcome.rows.num_rows() > limits.rows {
         return Err(Cause::TooManyRows);
     }
@@ -29,13 +29,15 @@ pub(super) fn answer(judged: &Judged, outcome: &Outcome, limits: &Limits) -> Res
     if cells > MOST_UNFOLDED / 2 {
         return Err(Cause::TooManyRows);
     }
-    let columns = outcome.rows.columns().iter().zip(judged.output_types()).zip(&judged.plan().output);
-    let columns = columns.map(|((values, holds), named)| Told::new(values.as_ref(), *holds, &named.name));
+    let rounded = roundings(ruling);
+    let columns = outcome.rows.columns().iter().zip(ruling.output_types()).zip(&ruling.plan().output).zip(rounded);
+    let columns =
+        columns.map(|(((values, holds), named), rounded)| Told::new(values.as_ref(), *holds, &named.name, rounded));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     let row = |row| AnswerRow { values: columns.iter().map(|column| column.value(row)).collect() };
     let table = AnswerTable {
         rows: (0..outcome.rows.num_rows()).map(row).collect(),
-        keys_without_value: keys_without_value(judged, &outcome.kept)?,
+        keys_without_value: keys_without_value(ruling, &outcome.kept)?,
         columns: columns.into_iter().map(|column| column.column).collect(),
     };
     if table.encoded_len() > limits.bytes.min(MOST_BYTES) { Err(Cause::TooManyRows) } else { Ok(table) }
@@ -48,31 +50,27 @@ struct Told {
 }
 
 impl Told {
-    fn new(values: &dyn Array, holds: Type, name: &str) -> Result<Self, Cause> {
-        let (values, told, rounding) = match holds {
+    fn new(values: &dyn Array, holds: Type, name: &str, rounded: Rounding) -> Result<Self, Cause> {
+        let (values, told) = match holds {
             Type::Boolean => {
                 let values = values.as_boolean_opt().ok_or(Cause::EngineFailed)?;
-                (values.iter().map(|value| value.map(Value::Boolean)).collect(), "boolean", EXACT)
+                (values.iter().map(|value| value.map(Value::Boolean)).collect(), "boolean")
             }
             Type::Integer(_) => whole(values)?,
             Type::Float => {
                 let values = values.as_primitive_opt::<Float64Type>().ok_or(Cause::EngineFailed)?;
                 // No JSON has infinities; a quotient by zero is missing.
                 let told = |value: Option<f64>| value.filter(|value| value.is_finite()).map(Value::Float);
-                (values.iter().map(told).collect(), "float", EXACT)
+                (values.iter().map(told).collect(), "float")
             }
             Type::String => {
                 let values = values.as_string_view_opt().ok_or(Cause::EngineFailed)?;
-                (
-                    values.iter().map(|value| value.map(|value| Value::String(value.to_owned()))).collect(),
-                    "string",
-                    EXACT,
-                )
+                (values.iter().map(|value| value.map(|value| Value::String(value.to_owned()))).collect(), "string")
             }
-            Type::Date => (moments(values)?, "date", EXACT),
-            Type::Timestamp => (moments(values)?, "timestamp", EXACT),
+            Type::Date => (moments(values)?, "date"),
+            Type::Timestamp => (moments(values)?, "timestamp"),
         };
-        let column = AnswerColumn { name: name.to_owned(), r#type: told.to_owned(), rounding: rounding.to_owned() };
+        let column = AnswerColumn { name: name.to_owned(), r#type: told.to_owned(), rounding: rounded.to_string() };
         Ok(Self { column, values })
     }
 
@@ -81,7 +79,7 @@ impl Told {
     }
 }
 
-type Values = (Vec<Option<Value>>, &'static str, &'static str);
+type Values = (Vec<Option<Value>>, &'static str);
 
 /// Whole numbers; floats if one of them does not fit into 64 bits.
 fn whole(values: &dyn Array) -> Result<Values, Cause> {
@@ -101,11 +99,11 @@ fn whole(values: &dyn Array) -> Result<Values, Cause> {
         _ => return Err(Cause::EngineFailed),
     };
     if let Some(narrow) = narrow {
-        return Ok((narrow.into_iter().map(|value| value.map(Value::Integer)).collect(), "integer", EXACT));
+        return Ok((narrow.into_iter().map(|value| value.map(Value::Integer)).collect(), "integer"));
     }
     let floats = arrow::compute::cast(values, &DataType::Float64).map_err(|_| Cause::EngineFailed)?;
     let floats = floats.as_primitive_opt::<Float64Type>().ok_or(Cause::EngineFailed)?;
-    Ok((floats.iter().map(|value| value.map(Value::Float)).collect(), "float", "15 significant digits"))
+    Ok((floats.iter().map(|value| value.map(Value::Float)).collect(), "float"))
 }
 
 /// In RFC 3339; missing where a year has more than four digits.
@@ -124,13 +122,13 @@ fn moments(values: &dyn Array) -> Result<Vec<Option<Value>>, Cause> {
     }
 }
 
-fn keys_without_value(judged: &Judged, kept: &RecordBatch) -> Result<Vec<AnswerRow>, Cause> {
-    let Some(listed) = judged.listed_keys() else { return Ok(Vec::new()) };
+fn keys_without_value(ruling: &Ruling, kept: &RecordBatch) -> Result<Vec<AnswerRow>, Cause> {
+    let Some(listed) = ruling.listed_keys() else { return Ok(Vec::new()) };
     let columns = listed.iter().map(|key| kept.columns().get(*key).ok_or(Cause::EngineFailed));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
     let present =
         (0..kept.num_rows()).filter_map(|row| columns.iter().map(|column| key(column.as_ref(), row)).collect());
-    let keys = judged.keys_without_value(&present.collect::<Vec<_>>());
+    let keys = ruling.keys_without_value(&present.collect::<Vec<_>>());
     let told = |key: Vec<Literal>| AnswerRow {
         values: key.into_iter().map(|value| AnswerValue { value: told(value) }).collect(),
     };
@@ -157,6 +155,5 @@ fn told(value: Literal) -> Option<Value> {
     }
 }
 
-const EXACT: &str = "none";
 /// Of an answer, whatever its limits: it must fit into a frame.
 const MOST_BYTES: usize = octroi_attest::frame::TO_HOST - 4_096;

@@ -1,4 +1,5 @@
-//! Runs a judged plan over encrypted tables: cells with their counts, then of those that may leave the answer.
+//! Runs a judged plan over encrypted tables: cells and what subjects bring to each, then of those that may leave the
+//! answer.
 //!
 //! Each question has a memory pool, a place to spill and a cache of its own, and nothing of them is left after it. Panics
 //! of the engine or of the Parquet crate end the question, not this process.
@@ -9,9 +10,8 @@ use std::{
 };
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, RecordBatch, UInt64Array},
-    compute::{SortColumn, concat_batches, lexsort_to_indices, take_record_batch},
-    datatypes::{Field, Schema, SchemaRef, UInt64Type},
+    array::{ArrayRef, AsArray, RecordBatch},
+    compute::concat_batches,
     error::ArrowError,
 };
 use datafusion::{
@@ -29,16 +29,15 @@ use datafusion::{
     prelude::SessionConfig,
 };
 use futures::StreamExt as _;
-use octroi_release::{Judged, LeastSubjects};
+use octroi_release::{CellRules, Control, CountedCell, Ruling};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
+    counted::{CountedSet, number},
     question::Limits,
-    raise::{
-        form,
-        plan::{self, cell_name},
-    },
+    raise::plan,
     refusal::Cause,
+    released,
 };
 
 /// The threads that a question runs on.
@@ -49,11 +48,12 @@ pub(super) struct Executor {
 
 /// A judged plan and what it reads.
 pub(super) struct Run {
-    pub(super) judged: Arc<Judged>,
+    pub(super) ruling: Arc<Ruling>,
+    /// Which cells may leave.
+    pub(super) cells: CellRules,
     /// Those that the plan scans, in the order of the question.
     pub(super) tables: Vec<Option<Arc<dyn TableProvider>>>,
     pub(super) limits: Limits,
-    pub(super) least_subjects: LeastSubjects,
     /// Where to spill; nowhere if there is none.
     pub(super) scratch: Option<Arc<dyn TempFileFactory>>,
 }
@@ -108,15 +108,43 @@ impl Executor {
 impl Run {
     async fn outcome(self, threads: usize) -> Result<Outcome, Cause> {
         let session = self.session(threads)?;
-        let cells = plan::cells(&self.judged, &self.tables, self.least_subjects)?;
-        let cells = collect(&session, cells, self.limits.memory).await?;
-        let kept = self.kept(&cells)?;
-        drop(cells);
+        for column in self.ruling.unique() {
+            let most = collect(&session, plan::most_frequent(&self.ruling, &self.tables, column)?, self.limits.memory);
+            if number(&most.await?)?.is_some_and(|most| most > 1) {
+                return Err(Cause::AmbiguousKey);
+            }
+        }
+        let cells = self.counted(&session).await?;
+        let control = Control::new(&self.ruling, self.cells, &cells);
+        if control.is_empty() {
+            return Err(Cause::TooFewSubjects);
+        }
+        let kept = released::batch(&self.ruling, &cells, control.rows())?;
         let table = MemTable::try_new(kept.schema(), vec![vec![kept.clone()]])?;
-        let steps = plan::steps(&self.judged, Arc::new(table))?;
+        let steps = plan::steps(&self.ruling, Arc::new(table))?;
         // One partition keeps the order of the kept cells where the question asks for none.
         let rows = collect(&self.session(1)?, steps, self.limits.memory).await?;
         Ok(Outcome { kept, rows })
+    }
+
+    /// The cells of all grouping sets, and what subjects contribute to each.
+    async fn counted(&self, session: &SessionState) -> Result<Vec<CountedCell>, Cause> {
+        let categories = if self.cells.homogeneity() { self.ruling.categories() } else { Vec::new() };
+        let mut all = Vec::new();
+        for set in 0..self.ruling.plan().sets.len() {
+            let cells = plan::cells(&self.ruling, &self.tables, set, &categories)?;
+            let cells = collect(session, cells, self.limits.memory).await?;
+            if all.len() + cells.num_rows() > MOST_CELLS {
+                return Err(Cause::TooManyRows);
+            }
+            let mut units = Vec::with_capacity(self.ruling.units().len());
+            for unit in self.ruling.units() {
+                let statistics = plan::statistics(&self.ruling, &self.tables, set, unit.column)?;
+                units.push(collect(session, statistics, self.limits.memory).await?);
+            }
+            all.extend(CountedSet { set, cells, units }.read(&self.ruling, categories.len())?);
+        }
+        Ok(all)
     }
 
     fn session(&self, threads: usize) -> Result<SessionState, Cause> {
@@ -131,27 +159,6 @@ impl Run {
             .build_arc()?;
         let config = SessionConfig::new().with_target_partitions(threads).with_information_schema(false);
         Ok(SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).build())
-    }
-
-    /// The cells that may leave, without their counts, in the order of their keys: the engine's own order could tell of
-    /// those that are left out.
-    fn kept(&self, cells: &RecordBatch) -> Result<RecordBatch, Cause> {
-        let width = self.judged.cell_types().len();
-        let counts = cells.columns().iter().skip(width).map(counted).collect::<Result<Vec<_>, _>>()?;
-        let kept = self.judged.keep(cells.num_rows(), &counts, self.least_subjects).map_err(|_| Cause::EngineFailed)?;
-        if kept.is_empty() {
-            return Err(Cause::TooFewSubjects);
-        }
-        let places = UInt64Array::from_iter_values(kept.places().iter().map(|place| *place as u64));
-        let columns: Vec<ArrayRef> = cells.columns().iter().take(width).map(Arc::clone).collect();
-        let kept = take_record_batch(&RecordBatch::try_new(self.cell_schema(), columns).map_err(engine)?, &places);
-        sorted(&kept.map_err(engine)?, self.judged.plan().keys.len())
-    }
-
-    fn cell_schema(&self) -> SchemaRef {
-        let fields = self.judged.cell_types().iter().enumerate();
-        let fields = fields.map(|(place, holds)| Field::new(cell_name(place), form(*holds), true));
-        Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
 }
 
@@ -183,25 +190,12 @@ fn compact(batch: RecordBatch) -> Result<RecordBatch, Cause> {
     RecordBatch::try_new(schema, columns.into_iter().map(column).collect()).map_err(engine)
 }
 
-fn counted(counts: &ArrayRef) -> Result<&[u64], Cause> {
-    let counts = counts.as_primitive_opt::<UInt64Type>().filter(|counts| counts.null_count() == 0);
-    counts.map(|counts| counts.values().as_ref()).ok_or(Cause::EngineFailed)
-}
-
-fn sorted(cells: &RecordBatch, keys: usize) -> Result<RecordBatch, Cause> {
-    let column = |column: &ArrayRef| SortColumn { values: Arc::clone(column), options: None };
-    let by: Vec<SortColumn> = cells.columns().iter().take(keys).map(column).collect();
-    if by.is_empty() {
-        return Ok(cells.clone());
-    }
-    let order = lexsort_to_indices(&by, None).map_err(engine)?;
-    take_record_batch(cells, &order).map_err(engine)
-}
-
 fn engine(error: ArrowError) -> Cause {
     Cause::from(DataFusionError::from(error))
 }
 
+/// Most cells of a question, of all its grouping sets.
+const MOST_CELLS: usize = 50_000;
 /// Reads of the disk at one time.
 const MOST_READERS: usize = 8;
 /// Of a thread. Bytes.

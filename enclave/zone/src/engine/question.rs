@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use octroi_attest::{LaunchId, RuledTable, Rules, RulesDigest, WorkId};
 use octroi_proto::wire::{v1, zone as wire};
-use octroi_release::{LeastSubjects, Schemas, Table};
+use octroi_release::{CellRules, Policies, Schemas, Table};
 
 use crate::table;
 
@@ -18,8 +18,9 @@ pub(super) struct Question {
     pub(super) sql: String,
     pub(super) tables: Vec<AskedTable>,
     pub(super) schemas: Schemas,
+    pub(super) policies: Policies,
+    pub(super) cells: CellRules,
     pub(super) limits: Limits,
-    pub(super) least_subjects: LeastSubjects,
 }
 
 /// A table that the question may read.
@@ -61,15 +62,22 @@ impl Question {
         }
         let schemas =
             rules.tables().iter().map(|table| Table::parse(&v1::TableSchema::from(&table.schema)).or(Err(Malformed)));
+        let schemas = Schemas::new(schemas.collect::<Result<_, _>>()?);
+        let datasets: Vec<&str> = rules.tables().iter().map(|table| table.dataset.as_str()).collect();
+        let declared: Vec<v1::ReleasePolicy> = rules.policies().iter().map(v1::ReleasePolicy::from).collect();
+        let cells =
+            declared.iter().map(|policy| CellRules::parse(&policy.cells.unwrap_or_default()).or(Err(Malformed)));
+        let cells = CellRules::strictest(&cells.collect::<Result<Vec<_>, _>>()?);
         let tables = rules.tables().iter().zip(wire.tables).map(|(ruled, stands)| AskedTable::parse(ruled, stands));
         Ok(Self {
             query: wire.query_id.as_slice().try_into().map_err(|_| Malformed)?,
             launch: wire.launch_id.as_slice().try_into().map_err(|_| Malformed)?,
-            schemas: Schemas::new(schemas.collect::<Result<_, _>>()?),
+            policies: Policies::parse(&schemas, &datasets, &declared).map_err(|_| Malformed)?,
+            cells: cells.at_least(rules.least_subjects()),
+            schemas,
             sql: wire.sql,
             tables: tables.collect::<Result<_, _>>()?,
             limits: Limits::parse(&wire.limits.ok_or(Malformed)?)?,
-            least_subjects: LeastSubjects::new(rules.least_subjects()).ok_or(Malformed)?,
             rules: rules.digest(),
         })
     }

@@ -10,7 +10,7 @@ use std::io;
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use octroi_proto::wire::zone as wire;
-use octroi_release::Rejection;
+use octroi_release::{Objection, Rejection, judge::roles::Offence};
 
 /// Why a question is refused, and where in it.
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +51,12 @@ pub(super) enum Refusal {
     /// A construct off the list.
     #[error("{construct} may not be used in a question: {instead}")]
     NotAllowed { construct: &'static str, instead: &'static str },
-    /// What the first check refuses.
+    /// What cannot be read as a plan.
     #[error(transparent)]
     Judged(#[from] Rejection),
+    /// What the release policies do not allow.
+    #[error(transparent)]
+    Objected(#[from] Box<Objection>),
 }
 
 /// Why nothing may leave.
@@ -77,6 +80,9 @@ pub(super) enum Cause {
     /// No cell is about enough subjects.
     #[error("too_few_subjects")]
     TooFewSubjects,
+    /// A column that a join rests on has a value twice: rows would be counted twice.
+    #[error("ambiguous_key")]
+    AmbiguousKey,
     /// The engine failed.
     #[error("engine_failed")]
     EngineFailed,
@@ -101,25 +107,45 @@ impl From<Refusal> for Refused {
 impl Refusal {
     fn code(&self) -> &'static str {
         match self {
-            Self::TooLong | Self::Judged(Rejection::TooLong) => "too_long",
+            Self::TooLong => "too_long",
             Self::Syntax { .. } | Self::Senseless { .. } | Self::OneSelect => "syntax",
-            Self::UnknownTable { .. } | Self::Judged(Rejection::NoTable) => "unknown_table",
-            Self::UnknownColumn { .. }
-            | Self::AmbiguousColumn { .. }
-            | Self::Judged(Rejection::Column | Rejection::Hidden { .. }) => "unknown_column",
-            Self::Judged(Rejection::Uncountable { .. }) => "unit_missing",
-            Self::Function { .. }
-            | Self::NotAllowed { .. }
-            | Self::Judged(
-                Rejection::Type { .. }
-                | Rejection::Bounds { .. }
-                | Rejection::Cast
-                | Rejection::TooWide
-                | Rejection::Argument { .. }
-                | Rejection::Join
-                | Rejection::Malformed,
-            ) => "not_allowed",
+            Self::UnknownTable { .. } => "unknown_table",
+            Self::UnknownColumn { .. } | Self::AmbiguousColumn { .. } => "unknown_column",
+            Self::Function { .. } | Self::NotAllowed { .. } => "not_allowed",
+            Self::Judged(rejection) => code(rejection),
+            Self::Objected(objection) => match &objection.offence {
+                Offence::Rejected(rejection) => code(rejection),
+                Offence::NoPolicy { .. }
+                | Offence::NoRole { .. }
+                | Offence::Role { .. }
+                | Offence::Construct { .. }
+                | Offence::SeveralColumns
+                | Offence::NoColumn
+                | Offence::SplitsBins { .. }
+                | Offence::NoChoice { .. }
+                | Offence::Nothing { .. }
+                | Offence::JoinKey
+                | Offence::OuterJoin
+                | Offence::SensitiveForm { .. }
+                | Offence::TwoSensitive { .. }
+                | Offence::SensitiveCondition { .. } => "not_allowed",
+            },
         }
+    }
+}
+
+fn code(rejection: &Rejection) -> &'static str {
+    match rejection {
+        Rejection::TooLong => "too_long",
+        Rejection::NoTable => "unknown_table",
+        Rejection::Column | Rejection::Hidden { .. } => "unknown_column",
+        Rejection::Uncountable { .. } => "unit_missing",
+        Rejection::Type { .. }
+        | Rejection::Bounds { .. }
+        | Rejection::Cast
+        | Rejection::TooWide
+        | Rejection::Join
+        | Rejection::Malformed => "not_allowed",
     }
 }
 

@@ -14,7 +14,10 @@ use octroi_attest::{
     rules::LEAST_SUBJECTS,
 };
 use octroi_proto::wire::{
-    v1::{Column, ColumnType, TableSchema},
+    v1::{
+        Column, ColumnPolicy, ColumnType, Dimension, Identifier, Listed, Measure, ReleasePolicy, TablePolicy,
+        TableSchema, Unit, column_policy::Role, dimension::Bins,
+    },
     zone as wire,
 };
 
@@ -58,7 +61,7 @@ fn question() -> wire::Question {
         name: "rehearsal".to_owned(),
         columns: vec![
             column("person", ColumnType::Integer),
-            column("place", ColumnType::String),
+            Column { domain: PLACES.map(str::to_owned).to_vec(), ..column("place", ColumnType::String) },
             column("amount", ColumnType::Integer),
         ],
         subjects: vec!["person".to_owned()],
@@ -75,13 +78,32 @@ fn question() -> wire::Question {
         limits: Some(limits),
         rules: Some(wire::Rules {
             tables: vec![wire::RuledTable { dataset: "rehearsal".to_owned(), schema: Some(schema) }],
+            policies: vec![policy()],
             least_subjects: LEAST_SUBJECTS,
         }),
     }
 }
 
+/// In the one form that policies have.
+fn policy() -> ReleasePolicy {
+    let role = |column: &str, role: Role| ColumnPolicy { column: column.to_owned(), role: Some(role) };
+    let listed = Dimension { bins: Some(Bins::Listed(Listed {})), groups: Vec::new() };
+    let table = TablePolicy {
+        table: "rehearsal".to_owned(),
+        units: vec![Unit { column: "person".to_owned(), space: "rehearsal".to_owned() }],
+        columns: vec![
+            role("amount", Role::Measure(Measure::default())),
+            role("person", Role::Identifier(Identifier {})),
+            role("place", Role::Dimension(listed)),
+        ],
+    };
+    let policy = ReleasePolicy { dataset: "rehearsal".to_owned(), tables: vec![table], ..ReleasePolicy::default() };
+    octroi_proto::ReleasePolicy::try_from(policy).map(|policy| (&policy).into()).unwrap_or_default()
+}
+
+const PLACES: [&str; 2] = ["here", "there"];
 const SQL: &str = "SELECT place, COUNT(*) AS number, SUM(amount) AS total, AVG(amount) AS mean FROM rehearsal \
-                   WHERE amount >= 0 AND place <> 'nowhere' GROUP BY place ORDER BY place";
+                   WHERE place = 'here' GROUP BY place ORDER BY place";
 /// For the keys to be valid; they are opened at once.
 const LONG: Duration = Duration::from_secs(60);
 

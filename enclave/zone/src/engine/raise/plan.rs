@@ -1,4 +1,6 @@
-//! Relations: rows up to their cells, and the steps over cells that may leave.
+//! Relations: rows up to their cells, what is counted beside these, and the steps over cells that may leave.
+
+mod parts;
 
 use std::sync::Arc;
 
@@ -7,60 +9,74 @@ use datafusion::{
     catalog::TableProvider,
     common::{Column, DataFusionError, JoinType, TableReference},
     datasource::provider_as_source,
-    functions_aggregate::{
-        approx_percentile_cont::approx_percentile_cont_udaf,
-        average::avg_udaf,
-        correlation::corr_udaf,
-        count::count_udaf,
-        covariance::{covar_pop_udaf, covar_samp_udaf},
-        regr::{
-            regr_avgx_udaf, regr_avgy_udaf, regr_count_udaf, regr_intercept_udaf, regr_r2_udaf, regr_slope_udaf,
-            regr_sxx_udaf, regr_sxy_udaf, regr_syy_udaf,
-        },
-        stddev::{stddev_pop_udaf, stddev_udaf},
-        sum::sum_udaf,
-        variance::{var_pop_udaf, var_samp_udaf},
-    },
+    functions,
+    functions_aggregate::{count::count_udaf, min_max::max_udaf, sum::sum_udaf},
     logical_expr::{
-        AggregateUDF, Cast, Expr, LogicalPlan, LogicalPlanBuilder, Sort, SortExpr, TableSource,
-        expr::AggregateFunction, expr_rewriter::normalize_sorts, lit,
+        AggregateUDF, Cast, Expr, LogicalPlan, LogicalPlanBuilder, Operator, Sort, SortExpr, TableSource,
+        expr::{AggregateFunction, ScalarFunction},
+        expr_rewriter::normalize_sorts,
+        lit,
     },
 };
-use octroi_release::{
-    Aggregate, Aggregation, Expression, Join, JoinKind, Judged, LeastSubjects, Regression, RowColumn, Rows, SortKey,
-    Step, SubjectCount, Type,
+use octroi_release::{Expression, Join, JoinKind, Measure, Quantity, RowColumn, Rows, Ruling, SortKey, Step, Type};
+
+use super::{Columns, binary, form, unjudged};
+use crate::engine::{
+    contributions::contributions,
+    functions::{Rounding, rounding},
 };
 
-use super::{Columns, decimal, form, unjudged};
-use crate::engine::subjects::subjects;
+/// The tables of a question, in its order; those that its plan scans are there.
+pub(in crate::engine) type Tables = [Option<Arc<dyn TableProvider>>];
 
-/// The judged plan as far as its cells: of each cell the keys and aggregates in the forms of [`Judged::cell_types`], then
-/// one column for each of [`Judged::counts`]. `tables` are in the order of the question.
+/// The cells of one grouping set: of each the keys of the set, then of each figure the columns that
+/// `counted` reads, then of each scope how many different values each category has.
 ///
 /// # Errors
 /// Whatever the engine finds wrong with it: nothing, for a judged plan.
 pub(in crate::engine) fn cells(
-    judged: &Judged,
-    tables: &[Option<Arc<dyn TableProvider>>],
-    least: LeastSubjects,
+    ruling: &Ruling,
+    tables: &Tables,
+    set: usize,
+    categories: &[RowColumn],
 ) -> Result<LogicalPlan, DataFusionError> {
-    let name = |column: RowColumn| {
-        let relation = TableReference::bare(scan_name(column.scan));
-        judged.column(column).map(|declared| Column::new(Some(relation), declared.name.clone()))
-    };
-    let holds = |column: RowColumn| judged.column(column).map(|declared| declared.holds);
-    let raise = Raise { judged, tables, columns: Columns { name: &name, holds: &holds } };
-    raise.cells(least)
+    Raise::of(ruling, tables, |raise| raise.cells(set, categories))
+}
+
+/// What the subjects of one unit contribute to the cells of one grouping set: of each cell the keys of the set, then of
+/// each scope, of each measure counted in it, what [`contributions`] makes of it.
+///
+/// # Errors
+/// As [`cells`].
+pub(in crate::engine) fn statistics(
+    ruling: &Ruling,
+    tables: &Tables,
+    set: usize,
+    unit: RowColumn,
+) -> Result<LogicalPlan, DataFusionError> {
+    Raise::of(ruling, tables, |raise| raise.statistics(set, unit))
+}
+
+/// How often the most frequent value of a column is there, in one row; missing if there is none.
+///
+/// # Errors
+/// As [`cells`].
+pub(in crate::engine) fn most_frequent(
+    ruling: &Ruling,
+    tables: &Tables,
+    column: RowColumn,
+) -> Result<LogicalPlan, DataFusionError> {
+    Raise::of(ruling, tables, |raise| raise.most_frequent(column))
 }
 
 /// The steps over cells, from a relation whose columns are named by [`cell_name`].
 ///
 /// # Errors
 /// As [`cells`].
-pub(in crate::engine) fn steps(judged: &Judged, cells: Arc<dyn TableProvider>) -> Result<LogicalPlan, DataFusionError> {
+pub(in crate::engine) fn steps(ruling: &Ruling, cells: Arc<dyn TableProvider>) -> Result<LogicalPlan, DataFusionError> {
     let mut plan = LogicalPlanBuilder::scan("cells", provider_as_source(cells), None)?;
-    let mut types = judged.cell_types().to_vec();
-    for step in &judged.plan().steps {
+    let mut types = ruling.cell_types().to_vec();
+    for step in &ruling.plan().steps {
         let name = |place: usize| Some(Column::new_unqualified(cell_name(place)));
         let holds = |place: usize| types.get(place).copied();
         let columns = Columns { name: &name, holds: &holds };
@@ -100,32 +116,123 @@ fn order(keys: &[SortKey], columns: &Columns<'_, usize>, width: usize) -> Result
 }
 
 struct Raise<'a> {
-    judged: &'a Judged,
-    tables: &'a [Option<Arc<dyn TableProvider>>],
+    ruling: &'a Ruling,
+    tables: &'a Tables,
     columns: Columns<'a, RowColumn>,
 }
 
 impl Raise<'_> {
-    fn cells(&self, least: LeastSubjects) -> Result<LogicalPlan, DataFusionError> {
-        let plan = self.judged.plan();
-        let keys = plan.keys.iter().enumerate();
-        let keys = keys.map(|(place, key)| Ok(self.columns.raise(key)?.alias(cell_name(place))));
-        let keys = keys.collect::<Result<Vec<_>, DataFusionError>>()?;
-        let counter = subjects(least);
-        let counts = self.judged.counts().iter().map(|count| self.count(count, &counter));
-        let aggregates = plan.aggregates.iter().map(|aggregate| self.aggregate(aggregate)).chain(counts);
-        let aggregates = aggregates.enumerate().map(|(place, one)| Ok(one?.alias(cell_name(keys.len() + place))));
-        let aggregates = aggregates.collect::<Result<Vec<_>, DataFusionError>>()?;
-        let width = keys.len() + aggregates.len();
-        let cells = self.rows(&plan.rows)?.aggregate(keys, aggregates)?;
-        // Sums come wider than they need be.
-        let forms = self.judged.cell_types().iter().map(|holds| form(*holds));
-        let forms = forms.chain(std::iter::repeat(DataType::UInt64));
-        let columns = (0..width).zip(forms).map(|(place, to)| {
-            let column = Expr::Column(Column::new_unqualified(cell_name(place)));
-            Expr::Cast(Cast::new(column.into(), to)).alias(cell_name(place))
-        });
-        cells.project(columns)?.build()
+    fn of(
+        ruling: &Ruling,
+        tables: &Tables,
+        raise: impl FnOnce(Raise<'_>) -> Result<LogicalPlan, DataFusionError>,
+    ) -> Result<LogicalPlan, DataFusionError> {
+        let name = |column: RowColumn| {
+            let relation = TableReference::bare(scan_name(column.scan));
+            ruling.column(column).map(|declared| Column::new(Some(relation), declared.name.clone()))
+        };
+        let holds = |column: RowColumn| ruling.column(column).map(|declared| declared.holds);
+        raise(Raise { ruling, tables, columns: Columns { name: &name, holds: &holds } })
+    }
+
+    fn cells(&self, set: usize, categories: &[RowColumn]) -> Result<LogicalPlan, DataFusionError> {
+        let keys = self.keys(set)?;
+        let mut columns = Vec::new();
+        for aggregate in &self.ruling.plan().aggregates {
+            columns.extend(self.parts(aggregate)?);
+        }
+        for scope in 0..self.ruling.scopes().len() {
+            let within = self.within(scope, &[])?;
+            for category in categories {
+                let different = self.columns.raise(&Expression::Column(*category))?;
+                columns.push(call(count_udaf(), vec![different], true, within.clone()));
+            }
+        }
+        if columns.is_empty() {
+            columns.push(call(count_udaf(), vec![lit(1_i64)], false, None));
+        }
+        let columns = columns.into_iter().enumerate().map(|(place, one)| one.alias(part_name(place)));
+        self.rows(&self.ruling.plan().rows)?.aggregate(keys, columns)?.build()
+    }
+
+    /// In two steps: of each subject in each cell what it contributes, then of each cell what its subjects do.
+    fn statistics(&self, set: usize, unit: RowColumn) -> Result<LogicalPlan, DataFusionError> {
+        let keys = self.keys(set)?;
+        let subject = self.columns.raise(&Expression::Column(unit))?;
+        let measures = self.ruling.measures();
+        let mut contributed = Vec::new();
+        for scope in 0..self.ruling.scopes().len() {
+            let counted = measures.iter().zip(self.ruling.told(scope)).filter(|(_, told)| told.is_some());
+            for (measure, _) in counted {
+                contributed.push(self.contribution(measure, scope)?);
+            }
+        }
+        let (sums, made): (Vec<_>, Vec<_>) =
+            contributed.into_iter().enumerate().map(|(place, (sum, made))| (sum.alias(part_name(place)), made)).unzip();
+        let of_subjects: Vec<Expr> = made.iter().enumerate().map(|(place, made)| made.raised(place)).collect();
+        let cell_keys: Vec<Expr> =
+            (0..keys.len()).map(|place| Expr::Column(Column::new_unqualified(cell_name(place)))).collect();
+        let by_subject = keys.into_iter().chain([subject.clone().alias(SUBJECT)]);
+        let observed = of_subjects.into_iter().enumerate();
+        let observed =
+            observed.map(|(place, one)| call(contributions(), vec![one], false, None).alias(part_name(place)));
+        self.rows(&self.ruling.plan().rows)?
+            .filter(Expr::IsNotNull(subject.into()))?
+            .aggregate(by_subject, sums)?
+            .aggregate(cell_keys, observed)?
+            .build()
+    }
+
+    fn most_frequent(&self, column: RowColumn) -> Result<LogicalPlan, DataFusionError> {
+        let value = self.columns.raise(&Expression::Column(column))?;
+        let often = call(count_udaf(), vec![lit(1_i64)], false, None).alias(part_name(0));
+        let most = call(max_udaf(), vec![Expr::Column(Column::new_unqualified(part_name(0)))], false, None);
+        self.scan(column.scan)?
+            .filter(Expr::IsNotNull(value.clone().into()))?
+            .aggregate(vec![value], vec![often])?
+            .aggregate(Vec::<Expr>::new(), vec![most.alias(part_name(0))])?
+            .build()
+    }
+
+    /// The keys of a grouping set, in its order.
+    fn keys(&self, set: usize) -> Result<Vec<Expr>, DataFusionError> {
+        let plan = self.ruling.plan();
+        let keys = plan.sets.get(set).ok_or_else(unjudged)?.iter().enumerate();
+        keys.map(|(place, key)| {
+            let key = plan.keys.get(*key).ok_or_else(unjudged)?;
+            Ok(self.columns.raise(key)?.alias(cell_name(place)))
+        })
+        .collect()
+    }
+
+    /// That a row is of a scope, its sensitive condition apart, and that these columns are there.
+    fn within(&self, scope: usize, present: &[RowColumn]) -> Result<Option<Box<Expr>>, DataFusionError> {
+        let scope = self.ruling.scope_condition(scope);
+        let there = present
+            .iter()
+            .map(|column| Expression::Not(Box::new(Expression::IsNull(Box::new(Expression::Column(*column))))));
+        let all: Vec<_> = scope.into_iter().chain(there).collect();
+        if all.is_empty() { Ok(None) } else { self.columns.raise(&Expression::And(all)).map(Box::new).map(Some) }
+    }
+
+    /// What a subject's rows contribute: an aggregate over them, and what is to be made of it.
+    fn contribution(&self, measure: &Measure, scope: usize) -> Result<(Expr, Made), DataFusionError> {
+        let within = self.within(scope, &measure.present)?;
+        let float = |column: RowColumn| self.columns.raise_as(&Expression::Column(column), DataType::Float64);
+        let times = |one: Expr, other: Expr| binary(one, Operator::Multiply, other);
+        let magnitude =
+            |value: Expr| Expr::ScalarFunction(ScalarFunction::new_udf(rounding(Rounding::Absolute), vec![value]));
+        let sum = |value: Expr| (call(sum_udaf(), vec![value], false, within.clone()), Made::Sum);
+        Ok(match measure.quantity {
+            Quantity::Row => sum(lit(1.0_f64)),
+            Quantity::Value(column) => sum(magnitude(float(column)?)),
+            Quantity::Square(column) => sum(times(float(column)?, float(column)?)),
+            Quantity::Product(one, other) => sum(magnitude(times(float(one)?, float(other)?))),
+            Quantity::Different(column) => {
+                let value = self.columns.raise(&Expression::Column(column))?;
+                (call(count_udaf(), vec![value], true, within), Made::Count)
+            }
+        })
     }
 
     fn rows(&self, rows: &Rows) -> Result<LogicalPlanBuilder, DataFusionError> {
@@ -137,10 +244,10 @@ impl Raise<'_> {
     }
 
     fn scan(&self, scan: usize) -> Result<LogicalPlanBuilder, DataFusionError> {
-        let place = self.judged.plan().scans.get(scan).ok_or_else(unjudged)?.table;
+        let place = self.ruling.plan().scans.get(scan).ok_or_else(unjudged)?.table;
         let table = self.tables.get(place).and_then(Option::as_ref).ok_or_else(unjudged)?;
         let source: Arc<dyn TableSource> = provider_as_source(Arc::clone(table));
-        let columns = self.judged.columns(scan).collect();
+        let columns = self.ruling.columns(scan).collect();
         LogicalPlanBuilder::scan(scan_name(scan), source, Some(columns))
     }
 
@@ -160,73 +267,28 @@ impl Raise<'_> {
         let filter = join.filter.as_ref().map(|filter| self.columns.raise(filter)).transpose()?;
         self.rows(&join.left)?.join_with_expr_keys(self.rows(&join.right)?.build()?, kind, (left, right), filter)
     }
-
-    fn aggregate(&self, aggregate: &Aggregate) -> Result<Expr, DataFusionError> {
-        let filter = aggregate.filter.as_ref().map(|filter| self.columns.raise(filter)).transpose()?;
-        let call = |function, arguments, distinct| call(function, arguments, distinct, filter.map(Box::new));
-        let Some(argument) = &aggregate.argument else { return Ok(call(count_udaf(), vec![lit(1_i64)], false)) };
-        let float = || self.columns.raise_as(argument, DataType::Float64);
-        let pair = || {
-            let against = aggregate.against.as_ref().ok_or_else(unjudged)?;
-            Ok::<_, DataFusionError>(vec![float()?, self.columns.raise_as(against, DataType::Float64)?])
-        };
-        Ok(match aggregate.of {
-            Aggregation::CountRows => return Err(unjudged()),
-            Aggregation::Count => call(count_udaf(), vec![self.columns.raise(argument)?], false),
-            Aggregation::CountDistinct => call(count_udaf(), vec![self.columns.raise(argument)?], true),
-            Aggregation::Sum => call(sum_udaf(), vec![self.summand(argument)?], false),
-            Aggregation::Mean => call(avg_udaf(), vec![float()?], false),
-            Aggregation::Variance => call(var_samp_udaf(), vec![float()?], false),
-            Aggregation::PopulationVariance => call(var_pop_udaf(), vec![float()?], false),
-            Aggregation::Deviation => call(stddev_udaf(), vec![float()?], false),
-            Aggregation::PopulationDeviation => call(stddev_pop_udaf(), vec![float()?], false),
-            Aggregation::Quantile(millionths) => {
-                let share = lit(f64::from(millionths) / 1_000_000.0);
-                call(approx_percentile_cont_udaf(), vec![float()?, share], false)
-            }
-            Aggregation::Correlation => call(corr_udaf(), pair()?, false),
-            Aggregation::Covariance => call(covar_samp_udaf(), pair()?, false),
-            Aggregation::PopulationCovariance => call(covar_pop_udaf(), pair()?, false),
-            Aggregation::Regression(of) => call(regression(of), pair()?, false),
-        })
-    }
-
-    /// Whole numbers are summed in decimals that hold any sum of them.
-    fn summand(&self, argument: &Expression<RowColumn>) -> Result<Expr, DataFusionError> {
-        match self.columns.of(argument)? {
-            Type::Integer(digits) => {
-                let wide = digits
-                    .summed()
-                    .is_none_or(|digits| matches!(form(Type::Integer(digits)), DataType::Decimal256(..)));
-                self.columns.raise_as(argument, decimal(digits, wide))
-            }
-            Type::Boolean | Type::Float | Type::String | Type::Date | Type::Timestamp => self.columns.raise(argument),
-        }
-    }
-
-    fn count(&self, count: &SubjectCount, counter: &Arc<AggregateUDF>) -> Result<Expr, DataFusionError> {
-        let subject = self.columns.raise(&Expression::Column(count.subject))?;
-        let beside = count.beside.as_ref().map(|beside| self.columns.raise(beside)).transpose()?;
-        Ok(call(
-            Arc::clone(counter),
-            vec![subject],
-            false,
-            beside.map(|beside| Box::new(Expr::IsNotNull(beside.into()))),
-        ))
-    }
 }
 
-fn regression(of: Regression) -> Arc<AggregateUDF> {
-    match of {
-        Regression::Slope => regr_slope_udaf(),
-        Regression::Intercept => regr_intercept_udaf(),
-        Regression::Determination => regr_r2_udaf(),
-        Regression::Count => regr_count_udaf(),
-        Regression::MeanX => regr_avgx_udaf(),
-        Regression::MeanY => regr_avgy_udaf(),
-        Regression::SquaresX => regr_sxx_udaf(),
-        Regression::SquaresY => regr_syy_udaf(),
-        Regression::Products => regr_sxy_udaf(),
+/// What is to be made of an aggregate over a subject's rows.
+#[derive(Debug, Clone, Copy)]
+enum Made {
+    /// A sum: missing where there is no row.
+    Sum,
+    /// A number: nobody contributes none.
+    Count,
+}
+
+impl Made {
+    fn raised(self, place: usize) -> Expr {
+        let column = Expr::Column(Column::new_unqualified(part_name(place)));
+        match self {
+            Self::Sum => column,
+            Self::Count => {
+                let number = Expr::Cast(Cast::new(column.into(), DataType::Float64));
+                let none = ScalarFunction::new_udf(functions::core::nullif(), vec![number, lit(0.0_f64)]);
+                Expr::ScalarFunction(none)
+            }
+        }
     }
 }
 
@@ -237,3 +299,9 @@ fn call(function: Arc<AggregateUDF>, arguments: Vec<Expr>, distinct: bool, filte
 fn scan_name(scan: usize) -> String {
     format!("s{scan}")
 }
+
+fn part_name(place: usize) -> String {
+    format!("p{place}")
+}
+
+const SUBJECT: &str = "subject";

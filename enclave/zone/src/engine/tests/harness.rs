@@ -90,7 +90,11 @@ impl Asked {
             query_id: vec![1; 16],
             launch_id: vec![2; 16],
             sql: self.sql.clone(),
-            rules: Some(wire::Rules { tables: tables.iter().map(ruled).collect(), least_subjects: self.least, policies: vec![policy()] }),
+            rules: Some(wire::Rules {
+                tables: tables.iter().map(ruled).collect(),
+                least_subjects: self.least,
+                policies: vec![policy()],
+            }),
             tables: tables.iter().map(table).collect(),
             limits: Some(self.limits),
         }
