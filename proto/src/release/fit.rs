@@ -78,6 +78,8 @@ fn fit_role(check: &mut Check, at: &str, role: &Role, column: &Column, table: &T
             }
         }
         Role::Measure(_) if kind == ColumnType::Float => {}
+        // One for true: its mean is a share.
+        Role::Measure(measure) if kind == ColumnType::Boolean && measure.points.is_empty() => {}
         Role::Measure(_) => {
             check.refuse(at, "is no number: make it a `category`, or a `dimension` if its values are public");
         }

@@ -43,7 +43,7 @@ fn schema() -> DatasetSchema {
 }
 
 fn elsewhere() -> Elsewhere {
-    let wards = json!([{"name": "wards", "columns": [{"name": "ward", "type": "integer"}]}]);
+    let wards = json!([{"name": "wards", "public": true, "columns": [{"name": "ward", "type": "integer"}]}]);
     Elsewhere::from([("city-wards".parse().unwrap(), schema_of("city-wards", &wards))])
 }
 
@@ -279,7 +279,7 @@ fn roles_go_with_columns_that_may_be_named() {
         (json!({"name": "person", "role": "measure"}), "[person]"),
         (json!({"name": "person", "role": "category"}), "[person]"),
         (json!({"name": "mode", "role": "measure"}), "[mode]"),
-        (json!({"name": "ill", "role": "measure"}), "[ill]"),
+        (json!({"name": "ill", "role": "measure", "points": [1]}), "[ill]"),
         (json!({"name": "km", "role": "category"}), "[km]"),
         (json!({"name": "start", "role": "category"}), "[start]"),
     ] {

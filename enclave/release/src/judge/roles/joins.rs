@@ -108,21 +108,13 @@ impl<'a> Roles<'a> {
         Ok((to.scan, Link { from, to, inner: gives_way.is_none() }))
     }
 
-    /// Whether a column is a declared join key to the table of another, and that is the key there: the column of the same
-    /// name, or else the only one that names what its rows are of.
+    /// Whether a column is a declared join key to the table of another, and that is the column of the same name there.
     fn leads(&self, from: RowColumn, to: RowColumn) -> bool {
         let (Some(Role::JoinKey(targets)), Some(target)) = (self.role_of(from), self.policy(to.scan)) else {
             return false;
         };
         let Some(table) = self.judge.table(to.scan) else { return false };
-        let named = table.columns().iter().position(|column| column.name == self.name(from));
-        let mut identifiers =
-            target.roles().filter(|(_, role)| matches!(role, Role::Identifier)).map(|(column, _)| column);
-        let key = match (named, identifiers.next(), identifiers.next()) {
-            (Some(named), ..) => Some(named),
-            (None, Some(identifier), None) => Some(identifier),
-            (None, ..) => None,
-        };
+        let key = table.columns().iter().position(|column| column.name == self.name(from));
         targets.contains(target.facts()) && key == Some(to.column) && target.role(to.column).is_some()
     }
 

@@ -18,9 +18,9 @@ use datafusion::{
         lit,
     },
 };
-use octroi_release::{Expression, Join, JoinKind, Measure, Quantity, RowColumn, Rows, Ruling, SortKey, Step, Type};
+use octroi_release::{Expression, Join, JoinKind, Measure, Quantity, RowColumn, Rows, Ruling, SortKey, Step};
 
-use super::{Columns, binary, form, unjudged};
+use super::{Columns, binary, unjudged};
 use crate::engine::{
     contributions::contributions,
     functions::{Rounding, rounding},

@@ -153,6 +153,27 @@ pub(super) fn shown(row: &v1::AnswerRow) -> Vec<String> {
     row.values.iter().map(value).collect()
 }
 
+/// A question about one table without files, by the roles of its columns.
+pub(super) fn question_of(schema: v1::TableSchema, roles: Vec<(&str, v1::column_policy::Role)>, sql: &str) -> Question {
+    let columns = roles.into_iter().map(|(column, role)| v1::ColumnPolicy { column: column.into(), role: Some(role) });
+    let unit = |column: &String| v1::Unit { column: column.clone(), space: "subjects".into() };
+    let table = v1::TablePolicy {
+        table: schema.name.clone(),
+        units: schema.subjects.iter().map(unit).collect(),
+        columns: columns.collect(),
+    };
+    let policy = v1::ReleasePolicy { dataset: "alone".into(), tables: vec![table], ..v1::ReleasePolicy::default() };
+    let policy = (&octroi_proto::ReleasePolicy::try_from(policy).unwrap()).into();
+    let ruled = wire::RuledTable { dataset: "alone".into(), schema: Some(schema) };
+    let asked = Asked::new(sql);
+    let question = wire::Question {
+        rules: Some(wire::Rules { tables: vec![ruled], policies: vec![policy], least_subjects: asked.least }),
+        tables: vec![wire::Table { version: 1, files: Vec::new() }],
+        ..asked.question()
+    };
+    Question::parse(question).unwrap()
+}
+
 /// The question, parsed, for what needs no channel.
 pub(super) fn parsed(sql: &str) -> Question {
     Question::parse(Asked::new(sql).question()).unwrap()
@@ -183,6 +204,52 @@ fn flight(number: i64) -> Flight {
         at: i64::from(day) * 86_400_000_000 + number % 86_400 * 1_000_000,
         late: number % 4 == 0,
     }
+}
+
+/// Flights are about aircraft; months lead to weather.
+pub(super) fn policy() -> v1::ReleasePolicy {
+    use v1::{column_policy::Role, dimension::Bins};
+    let with = |column: &str, role| v1::ColumnPolicy { column: column.into(), role: Some(role) };
+    let dimension =
+        |column: &str, bins, groups| with(column, Role::Dimension(v1::Dimension { bins: Some(bins), groups }));
+    let calendar = |period: &str| {
+        Bins::Calendar(v1::Calendar { from: "2013-01-01".into(), to: "2014-01-01".into(), period: period.into() })
+    };
+    let measure = |column: &str, points: &[f64]| {
+        with(column, Role::Measure(v1::Measure { low: None, high: None, points: points.to_vec() }))
+    };
+    let large = v1::Group { name: "large".into(), values: ["AA", "DL", "UA"].map(str::to_owned).to_vec() };
+    let small = v1::Group { name: "small".into(), values: ["HA", "ZZ"].map(str::to_owned).to_vec() };
+    let flights = v1::TablePolicy {
+        table: "flights".into(),
+        units: vec![v1::Unit { column: "tail".into(), space: "aircraft".into() }],
+        columns: vec![
+            with("tail", Role::Identifier(v1::Identifier {})),
+            dimension("carrier", Bins::Listed(v1::Listed {}), vec![large, small]),
+            with("month", Role::JoinKey(v1::JoinKey { to: vec!["weather".into()] })),
+            measure("delay", &[0.0, 15.0, 60.0]),
+            measure("distance", &[]),
+            dimension("day", calendar("month"), Vec::new()),
+            dimension("at", calendar("hour"), Vec::new()),
+            measure("late", &[]),
+            measure("last", &[]),
+        ],
+    };
+    let points = v1::Cuts { points: ["0", "10", "20"].map(str::to_owned).to_vec() };
+    let weather = v1::TablePolicy {
+        table: "weather".into(),
+        units: Vec::new(),
+        columns: vec![
+            with("month", Role::Identifier(v1::Identifier {})),
+            dimension("temperature", Bins::Cuts(points), Vec::new()),
+        ],
+    };
+    let policy = v1::ReleasePolicy {
+        dataset: "nyc-flights".into(),
+        tables: vec![flights, weather],
+        ..v1::ReleasePolicy::default()
+    };
+    (&octroi_proto::ReleasePolicy::try_from(policy).unwrap()).into()
 }
 
 struct Stored {
@@ -241,6 +308,7 @@ fn flights_schema() -> v1::TableSchema {
             column("late", Boolean, false),
             v1::Column { hidden: true, ..column("secret", String, false) },
             column("big", Integer, false),
+            column("last", Integer, false),
         ],
         subjects: vec!["tail".into()],
         public: false,
@@ -269,6 +337,7 @@ fn flights_columns() -> Vec<ArrayRef> {
         Arc::new(TimestampMicrosecondArray::from_iter_values(all.iter().map(|flight| flight.at)).with_timezone("UTC")),
         Arc::new(BooleanArray::from_iter(all.iter().map(|flight| Some(flight.late)))),
         Arc::new(StringArray::from_iter_values(all.iter().map(|_| "planted"))),
+        Arc::new(Int64Array::from_iter_values(all.iter().map(|_| i64::MAX))),
         Arc::new(Int64Array::from_iter_values(all.iter().map(|_| i64::MAX))),
     ]
 }

@@ -1,63 +1,18 @@
 //! Questions in SQL, read as plans and judged by the roles of their columns: whatever the planner makes of a question's
 //! words on the way.
 
-use octroi_proto::wire::v1;
-use octroi_release::{Objection, Policies, Ruling, judge_by};
+use std::sync::Arc;
+
+use octroi_release::Ruling;
 
 use super::harness::parsed;
-use crate::engine::{lower::lower, planning::plan, refusal::Refused};
+use crate::engine::{
+    Planned,
+    refusal::{Refusal, Refused},
+};
 
-fn policies() -> v1::ReleasePolicy {
-    use v1::{column_policy::Role, dimension::Bins};
-    let with = |column: &str, role| v1::ColumnPolicy { column: column.into(), role: Some(role) };
-    let dimension =
-        |column: &str, bins, groups| with(column, Role::Dimension(v1::Dimension { bins: Some(bins), groups }));
-    let calendar = |period: &str| {
-        Bins::Calendar(v1::Calendar { from: "2013-01-01".into(), to: "2014-01-01".into(), period: period.into() })
-    };
-    let measure = |column: &str, points: &[f64]| {
-        with(column, Role::Measure(v1::Measure { low: None, high: None, points: points.to_vec() }))
-    };
-    let large = v1::Group { name: "large".into(), values: ["AA", "DL", "UA"].map(str::to_owned).to_vec() };
-    let small = v1::Group { name: "small".into(), values: ["HA", "ZZ"].map(str::to_owned).to_vec() };
-    let flights = v1::TablePolicy {
-        table: "flights".into(),
-        units: vec![v1::Unit { column: "tail".into(), space: "aircraft".into() }],
-        columns: vec![
-            with("tail", Role::Identifier(v1::Identifier {})),
-            dimension("carrier", Bins::Listed(v1::Listed {}), vec![large, small]),
-            with("month", Role::JoinKey(v1::JoinKey { to: vec!["weather".into()] })),
-            measure("delay", &[0.0, 15.0, 60.0]),
-            measure("distance", &[]),
-            dimension("day", calendar("month"), Vec::new()),
-            dimension("at", calendar("hour"), Vec::new()),
-            measure("late", &[]),
-        ],
-    };
-    let points = v1::Cuts { points: ["0", "10", "20"].map(str::to_owned).to_vec() };
-    let weather = v1::TablePolicy {
-        table: "weather".into(),
-        units: Vec::new(),
-        columns: vec![
-            with("month", Role::Identifier(v1::Identifier {})),
-            dimension("temperature", Bins::Cuts(points), Vec::new()),
-        ],
-    };
-    v1::ReleasePolicy { dataset: "nyc-flights".into(), tables: vec![flights, weather], ..v1::ReleasePolicy::default() }
-}
-
-#[derive(Debug)]
-enum Refusal {
-    Read(Refused),
-    Judged(Objection),
-}
-
-fn judged(sql: &str) -> Result<Ruling, Refusal> {
-    let question = parsed(sql);
-    let planned = plan(sql, &question.tables).map_err(Refusal::Read)?;
-    let lowered = lower(&planned).map_err(|refusal| Refusal::Read(refusal.into()))?;
-    let policies = Policies::parse(&question.schemas, &["nyc-flights"; 2], &[policies()]).unwrap();
-    judge_by(&lowered, &question.schemas, &policies).map_err(Refusal::Judged)
+fn judged(sql: &str) -> Result<Arc<Ruling>, Refused> {
+    Planned::new(parsed(sql)).map(|planned| planned.ruling)
 }
 
 /// Where the rows lie, the sizes of the grouping sets, and the scopes that choose among a cell's rows.
@@ -161,7 +116,9 @@ fn what_is_refused_is_refused_by_its_role_and_says_what_else_to_write() {
     ];
     for (sql, words) in table {
         match judged(sql) {
-            Err(Refusal::Judged(objection)) => assert!(objection.to_string().contains(words), "{sql}: {objection}"),
+            Err(Refused { refusal: Refusal::Objected(objection), .. }) => {
+                assert!(objection.to_string().contains(words), "{sql}: {objection}");
+            }
             other => panic!("{sql}: {other:?}"),
         }
     }
@@ -171,7 +128,7 @@ fn what_is_refused_is_refused_by_its_role_and_says_what_else_to_write() {
         "SELECT carrier, grouping(carrier), count(*) FROM flights GROUP BY ROLLUP (carrier)",
     ] {
         match judged(sql) {
-            Err(Refusal::Read(refused)) => assert_eq!(refused.to_wire().code, "not_allowed", "{sql}"),
+            Err(refused) => assert_eq!(refused.to_wire().code, "not_allowed", "{sql}"),
             other => panic!("{sql}: {other:?}"),
         }
     }

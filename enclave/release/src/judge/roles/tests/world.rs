@@ -70,6 +70,7 @@ pub(super) fn schemas() -> Schemas {
     let districts = wire::TableSchema {
         name: "districts".into(),
         columns: vec![column("district", Integer, &[]), column("density", Float, &[])],
+        public: true,
         ..wire::TableSchema::default()
     };
     let tables = [trips, households, districts].iter().map(|table| Table::parse(table).unwrap()).collect();

@@ -1,7 +1,7 @@
 //! What an expression means, row by row and slowly. Floats are compared and functions called by the engine alone: of
 //! those this says nothing.
 
-use octroi_release::{Arithmetic, Comparison, Expression, Function, Literal, RowColumn, Type};
+use octroi_release::{Arithmetic, Comparison, Expression, Function, Literal, Type};
 
 /// A value, or its absence.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,10 +18,10 @@ pub(super) enum Value {
 use Value::{Boolean, Day, Float, Integer, Missing, Moment, Text};
 
 /// The value of an expression in a row; `None` where this does not know.
-pub(super) fn value(expression: &Expression<RowColumn>, row: &[Value]) -> Option<Value> {
-    let of = |one: &Expression<RowColumn>| value(one, row);
+pub(super) fn value(expression: &Expression<usize>, row: &[Value]) -> Option<Value> {
+    let of = |one: &Expression<usize>| value(one, row);
     match expression {
-        Expression::Column(column) => row.get(column.column).cloned(),
+        Expression::Column(column) => row.get(*column).cloned(),
         Expression::Literal(literal) => Some(spelled(literal)),
         Expression::And(all) => every(all.iter().map(of), false),
         Expression::Or(all) => every(all.iter().map(of), true),
