@@ -13,11 +13,13 @@
 //! Trusts whoever counted to have counted what is asked for here. Tables about nobody have no units, no rules and no
 //! rounding. Does not give: the audit itself, which needs more counts (`history`), nor noise.
 
+mod finest;
 mod listed;
 mod number;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use finest::{Finest, FinestCell};
 pub use number::{Number, Part, Total};
 
 use crate::{
@@ -131,23 +133,31 @@ fn measured(figure: &Figure) -> Vec<Measure> {
 }
 
 impl<'a> Control<'a> {
-    /// Applies the cell rules and complementary suppression. `cells` are those of every grouping set, each once.
-    pub fn new(ruling: &'a Ruling, rules: CellRules, cells: &'a [CountedCell]) -> Self {
+    /// Applies the cell rules and complementary suppression. `cells` are those of every grouping set, each once; `finest`
+    /// those of [`Ruling::finest`], if it calls for any.
+    pub fn new(ruling: &'a Ruling, rules: CellRules, cells: &'a [CountedCell], finest: &[FinestCell]) -> Self {
         let scopes = ruling.scopes().len();
         let region = |cell: &CountedCell| (0..scopes).map(|scope| ruling.scoped(cell.set, &cell.keys, scope)).collect();
         let mut control = Self { ruling, rules, cells, leaving: cells.iter().map(region).collect() };
         // About nobody: nothing can be told of anybody.
         if !ruling.units().is_empty() {
-            control.suppress();
+            control.suppress(finest);
         }
         control
     }
 
-    fn suppress(&mut self) {
+    fn suppress(&mut self, finest: &[FinestCell]) {
         let measures = self.ruling.measures();
         let additive = measures.iter().map(|it| !matches!(it.quantity, Quantity::Different(_))).collect();
         let numbers = Numbers { categories: self.ruling.categories().len(), additive };
-        let (families, places): (Vec<Family>, Vec<Vec<Place>>) = self.families().into_iter().unzip();
+        let (mut families, places): (Vec<Family>, Vec<Vec<Place>>) = self.families().into_iter().unzip();
+        if let Some(of) = self.ruling.finest() {
+            // Behind the others, so that the places of what is shown are those of the fates.
+            match of.family(self.ruling, &measures, finest) {
+                Some(family) => families.push(family),
+                None => return self.leaving.clear(),
+            }
+        }
         let fates = suppress(&families, &self.rules, &numbers);
         let judged = places.iter().flatten().zip(fates.iter().flatten());
         let kept: BTreeSet<Place> = judged.filter(|(_, fate)| **fate == Fate::Kept).map(|(place, _)| *place).collect();

@@ -267,7 +267,7 @@ impl Ruling {
 
     /// In one form whatever led to it: a dimension of which every bin is in is not named, nor that there is a partner where
     /// a dimension of the partner's says so.
-    fn region_of(&self, more: &[(usize, BinSet)]) -> Region {
+    pub(crate) fn region_of(&self, more: &[(usize, BinSet)]) -> Region {
         let mut sets: BTreeMap<usize, BinSet> = BTreeMap::new();
         for (axis, set) in self.base.iter().chain(more) {
             sets.entry(*axis).and_modify(|bins| *bins = bins.and(set)).or_insert_with(|| set.clone());

@@ -2,7 +2,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "enums of other crates: what is not named is refused")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, RecordBatch},
@@ -12,7 +12,7 @@ use arrow::{
     },
 };
 use octroi_release::{
-    Aggregate, Aggregation, CountedCell, Literal, Part, Ruling, Total, Type,
+    Aggregate, Aggregation, CountedCell, FinestCell, Literal, Part, Ruling, Total, Type,
     statistics::{CellStatistics, Contributions},
 };
 
@@ -61,6 +61,26 @@ impl CountedSet {
         }
         Ok(cells)
     }
+}
+
+/// The finest parts, of the units' batches: each with so many measures.
+pub(super) fn finest_cells(ruling: &Ruling, units: &[RecordBatch], measures: usize) -> Result<Vec<FinestCell>, Cause> {
+    let keys = ruling.keys().iter().map(|key| key.holds);
+    let width = units.first().map_or(0, RecordBatch::num_columns).saturating_sub(measures);
+    let holds: Vec<Type> = keys.chain(std::iter::repeat(Type::Boolean)).take(width).collect();
+    let mut parts: BTreeMap<String, FinestCell> = BTreeMap::new();
+    for (unit, batch) in units.iter().enumerate() {
+        let columns = batch.columns().iter().skip(width).map(|column| contributions::read(column.as_ref()));
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        for (row, keys) in keyed(batch, &holds)?.into_iter().enumerate() {
+            let nobody = || vec![vec![Contributions::NONE; measures]; units.len()];
+            let part = parts.entry(format!("{keys:?}")).or_insert_with(|| FinestCell { keys, units: nobody() });
+            if let Some(of_unit) = part.units.get_mut(unit) {
+                *of_unit = columns.iter().filter_map(|column| column.get(row).copied()).collect();
+            }
+        }
+    }
+    Ok(parts.into_values().collect())
 }
 
 /// The number in the only cell of a relation; none if it is missing.

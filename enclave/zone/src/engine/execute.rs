@@ -29,13 +29,13 @@ use datafusion::{
     prelude::SessionConfig,
 };
 use futures::StreamExt as _;
-use octroi_release::{CellRules, Control, CountedCell, Ruling};
+use octroi_release::{CellRules, Control, CountedCell, Expression, FinestCell, RowColumn, Ruling};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    counted::{CountedSet, number},
+    counted::{CountedSet, finest_cells, number},
     question::Limits,
-    raise::plan,
+    raise::plan::{self, Measured},
     refusal::Cause,
     released,
 };
@@ -115,7 +115,8 @@ impl Run {
             }
         }
         let cells = self.counted(&session).await?;
-        let control = Control::new(&self.ruling, self.cells, &cells);
+        let finest = self.finest(&session).await?;
+        let control = Control::new(&self.ruling, self.cells, &cells, &finest);
         if control.is_empty() {
             return Err(Cause::TooFewSubjects);
         }
@@ -130,21 +131,59 @@ impl Run {
     /// The cells of all grouping sets, and what subjects contribute to each.
     async fn counted(&self, session: &SessionState) -> Result<Vec<CountedCell>, Cause> {
         let categories = if self.cells.homogeneity() { self.ruling.categories() } else { Vec::new() };
+        let plan = self.ruling.plan();
         let mut all = Vec::new();
-        for set in 0..self.ruling.plan().sets.len() {
+        for (set, keys) in plan.sets.iter().enumerate() {
             let cells = plan::cells(&self.ruling, &self.tables, set, &categories)?;
             let cells = collect(session, cells, self.limits.memory).await?;
             if all.len() + cells.num_rows() > MOST_CELLS {
                 return Err(Cause::TooManyRows);
             }
-            let mut units = Vec::with_capacity(self.ruling.units().len());
-            for unit in self.ruling.units() {
-                let statistics = plan::statistics(&self.ruling, &self.tables, set, unit.column)?;
-                units.push(collect(session, statistics, self.limits.memory).await?);
-            }
+            let keys: Vec<_> = keys.iter().filter_map(|key| plan.keys.get(*key)).cloned().collect();
+            let units = self.of_units(session, &keys, &self.of_scopes()).await?;
             all.extend(CountedSet { set, cells, units }.read(&self.ruling, categories.len())?);
         }
         Ok(all)
+    }
+
+    /// The finest parts of the answer's cells, where they are none of its own.
+    async fn finest(&self, session: &SessionState) -> Result<Vec<FinestCell>, Cause> {
+        let Some(finest) = self.ruling.finest() else { return Ok(Vec::new()) };
+        let measured: Vec<Measured> =
+            self.ruling.measures().into_iter().map(|measure| Measured { within: None, measure }).collect();
+        let units = self.of_units(session, &finest.keys, &measured).await?;
+        finest_cells(&self.ruling, &units, measured.len())
+    }
+
+    /// Of each unit, what its subjects contribute.
+    pub(super) async fn of_units(
+        &self,
+        session: &SessionState,
+        keys: &[Expression<RowColumn>],
+        measured: &[Measured],
+    ) -> Result<Vec<RecordBatch>, Cause> {
+        let mut units = Vec::with_capacity(self.ruling.units().len());
+        for unit in self.ruling.units() {
+            let statistics = plan::statistics(&self.ruling, &self.tables, keys, unit.column, measured)?;
+            let statistics = collect(session, statistics, self.limits.memory).await?;
+            if statistics.num_rows() > MOST_CELLS {
+                return Err(Cause::TooManyRows);
+            }
+            units.push(statistics);
+        }
+        Ok(units)
+    }
+
+    /// Of each scope, what is measured in it.
+    fn of_scopes(&self) -> Vec<Measured> {
+        let measures = self.ruling.measures();
+        let of_scope = |scope: usize| {
+            let within = self.ruling.scope_condition(scope);
+            let counted = measures.iter().zip(self.ruling.told(scope)).filter(|(_, told)| told.is_some());
+            let counted = counted.map(|(measure, _)| Measured { within: within.clone(), measure: measure.clone() });
+            counted.collect::<Vec<_>>()
+        };
+        (0..self.ruling.scopes().len()).flat_map(of_scope).collect()
     }
 
     fn session(&self, threads: usize) -> Result<SessionState, Cause> {

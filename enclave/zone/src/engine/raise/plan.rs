@@ -43,18 +43,28 @@ pub(in crate::engine) fn cells(
     Raise::of(ruling, tables, |raise| raise.cells(set, categories))
 }
 
-/// What the subjects of one unit contribute to the cells of one grouping set: of each cell the keys of the set, then of
-/// each scope, of each measure counted in it, what [`contributions`] makes of it.
+/// A number that subjects contribute to, of rows for which a condition holds; of all if there is none.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Measured {
+    /// The condition.
+    pub(in crate::engine) within: Option<Expression<RowColumn>>,
+    /// The number.
+    pub(in crate::engine) measure: Measure,
+}
+
+/// What the subjects of one unit contribute to cells: of each cell its keys, then of each number what [`contributions`]
+/// makes of it. Keys are expressions over rows.
 ///
 /// # Errors
 /// As [`cells`].
 pub(in crate::engine) fn statistics(
     ruling: &Ruling,
     tables: &Tables,
-    set: usize,
+    keys: &[Expression<RowColumn>],
     unit: RowColumn,
+    measured: &[Measured],
 ) -> Result<LogicalPlan, DataFusionError> {
-    Raise::of(ruling, tables, |raise| raise.statistics(set, unit))
+    Raise::of(ruling, tables, |raise| raise.statistics(keys, unit, measured))
 }
 
 /// How often the most frequent value of a column is there, in one row; missing if there is none.
@@ -142,7 +152,7 @@ impl Raise<'_> {
             columns.extend(self.parts(aggregate)?);
         }
         for scope in 0..self.ruling.scopes().len() {
-            let within = self.within(scope, &[])?;
+            let within = self.within(self.ruling.scope_condition(scope).as_ref(), &[])?;
             for category in categories {
                 let different = self.columns.raise(&Expression::Column(*category))?;
                 columns.push(call(count_udaf(), vec![different], true, within.clone()));
@@ -156,30 +166,25 @@ impl Raise<'_> {
     }
 
     /// In two steps: of each subject in each cell what it contributes, then of each cell what its subjects do.
-    fn statistics(&self, set: usize, unit: RowColumn) -> Result<LogicalPlan, DataFusionError> {
-        let keys = self.keys(set)?;
+    fn statistics(
+        &self,
+        keys: &[Expression<RowColumn>],
+        unit: RowColumn,
+        measured: &[Measured],
+    ) -> Result<LogicalPlan, DataFusionError> {
         let subject = self.columns.raise(&Expression::Column(unit))?;
-        let measures = self.ruling.measures();
-        let mut contributed = Vec::new();
-        for scope in 0..self.ruling.scopes().len() {
-            let counted = measures.iter().zip(self.ruling.told(scope)).filter(|(_, told)| told.is_some());
-            for (measure, _) in counted {
-                contributed.push(self.contribution(measure, scope)?);
-            }
-        }
-        let (sums, made): (Vec<_>, Vec<_>) =
-            contributed.into_iter().enumerate().map(|(place, (sum, made))| (sum.alias(part_name(place)), made)).unzip();
-        let of_subjects: Vec<Expr> = made.iter().enumerate().map(|(place, made)| made.raised(place)).collect();
-        let cell_keys: Vec<Expr> =
-            (0..keys.len()).map(|place| Expr::Column(Column::new_unqualified(cell_name(place)))).collect();
-        let by_subject = keys.into_iter().chain([subject.clone().alias(SUBJECT)]);
-        let observed = of_subjects.into_iter().enumerate();
-        let observed =
-            observed.map(|(place, one)| call(contributions(), vec![one], false, None).alias(part_name(place)));
+        let contributed = measured.iter().map(|one| self.contribution(one)).collect::<Result<Vec<_>, _>>()?;
+        let (sums, made): (Vec<_>, Vec<_>) = contributed.into_iter().unzip();
+        let sums = sums.into_iter().enumerate().map(|(place, sum)| sum.alias(part_name(place)));
+        let observed = made.iter().enumerate().map(|(place, made)| {
+            call(contributions(), vec![made.raised(place)], false, None).alias(part_name(place))
+        });
+        let by_cell = (0..keys.len()).map(|place| Expr::Column(Column::new_unqualified(cell_name(place))));
+        let by_subject = self.named(keys.iter())?.into_iter().chain([subject.clone().alias(SUBJECT)]);
         self.rows(&self.ruling.plan().rows)?
             .filter(Expr::IsNotNull(subject.into()))?
             .aggregate(by_subject, sums)?
-            .aggregate(cell_keys, observed)?
+            .aggregate(by_cell, observed)?
             .build()
     }
 
@@ -197,33 +202,39 @@ impl Raise<'_> {
     /// The keys of a grouping set, in its order.
     fn keys(&self, set: usize) -> Result<Vec<Expr>, DataFusionError> {
         let plan = self.ruling.plan();
-        let keys = plan.sets.get(set).ok_or_else(unjudged)?.iter().enumerate();
-        keys.map(|(place, key)| {
-            let key = plan.keys.get(*key).ok_or_else(unjudged)?;
-            Ok(self.columns.raise(key)?.alias(cell_name(place)))
-        })
-        .collect()
+        let keys = plan.sets.get(set).ok_or_else(unjudged)?.iter().filter_map(|key| plan.keys.get(*key));
+        self.named(keys)
     }
 
-    /// That a row is of a scope, its sensitive condition apart, and that these columns are there.
-    fn within(&self, scope: usize, present: &[RowColumn]) -> Result<Option<Box<Expr>>, DataFusionError> {
-        let scope = self.ruling.scope_condition(scope);
+    fn named<'k>(
+        &self,
+        keys: impl Iterator<Item = &'k Expression<RowColumn>>,
+    ) -> Result<Vec<Expr>, DataFusionError> {
+        keys.enumerate().map(|(place, key)| Ok(self.columns.raise(key)?.alias(cell_name(place)))).collect()
+    }
+
+    /// That a condition holds and these columns are there.
+    fn within(
+        &self,
+        condition: Option<&Expression<RowColumn>>,
+        present: &[RowColumn],
+    ) -> Result<Option<Box<Expr>>, DataFusionError> {
         let there = present
             .iter()
             .map(|column| Expression::Not(Box::new(Expression::IsNull(Box::new(Expression::Column(*column))))));
-        let all: Vec<_> = scope.into_iter().chain(there).collect();
+        let all: Vec<_> = condition.cloned().into_iter().chain(there).collect();
         if all.is_empty() { Ok(None) } else { self.columns.raise(&Expression::And(all)).map(Box::new).map(Some) }
     }
 
     /// What a subject's rows contribute: an aggregate over them, and what is to be made of it.
-    fn contribution(&self, measure: &Measure, scope: usize) -> Result<(Expr, Made), DataFusionError> {
-        let within = self.within(scope, &measure.present)?;
+    fn contribution(&self, measured: &Measured) -> Result<(Expr, Made), DataFusionError> {
+        let within = self.within(measured.within.as_ref(), &measured.measure.present)?;
         let float = |column: RowColumn| self.columns.raise_as(&Expression::Column(column), DataType::Float64);
         let times = |one: Expr, other: Expr| binary(one, Operator::Multiply, other);
         let magnitude =
             |value: Expr| Expr::ScalarFunction(ScalarFunction::new_udf(rounding(Rounding::Absolute), vec![value]));
         let sum = |value: Expr| (call(sum_udaf(), vec![value], false, within.clone()), Made::Sum);
-        Ok(match measure.quantity {
+        Ok(match measured.measure.quantity {
             Quantity::Row => sum(lit(1.0_f64)),
             Quantity::Value(column) => sum(magnitude(float(column)?)),
             Quantity::Square(column) => sum(times(float(column)?, float(column)?)),
