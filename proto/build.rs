@@ -33,9 +33,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes([".octroi.v1.PutObjectRequest", ".octroi.v1.GetObjectResponse"])
         // A key has no business in a log.
         .skip_debug([
+            ".octroi.keys.v1.CommitReleaseResponse",
             ".octroi.keys.v1.DataKey",
             ".octroi.zone.v1.ColumnKey",
             ".octroi.zone.v1.FileKeys",
+            ".octroi.zone.v1.HistoryKey",
             ".octroi.zone.v1.OpenKeys",
             ".octroi.zone.v1.Seed",
             ".octroi.zone.v1.ToZone",

@@ -246,7 +246,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{FileKeys, Key};
+    use crate::{FileKeys, HistoryKey, Key};
 
     fn now() -> Instant {
         Instant::from_second(1_790_000_000).unwrap()
@@ -255,7 +255,14 @@ mod tests {
     fn keys() -> OpenKeys {
         let columns = BTreeMap::from([("age".to_owned(), Key::from([3; 32])), ("city".to_owned(), Key::from([4; 32]))]);
         let file = |id| FileKeys { file_id: [id; 16].into(), footer: Key::from([2; 32]), columns: columns.clone() };
-        OpenKeys { files: vec![file(9), file(1)], ingest_file_key: Some([5; 16].into()) }
+        let history = |table: &str, sequence| HistoryKey {
+            table: table.to_owned(),
+            key: Key::from([6; 32]),
+            sequence,
+            head: [u8::try_from(sequence).unwrap(); 32],
+        };
+        let histories = vec![history("census/people", 0), history("mobility/trips", 2)];
+        OpenKeys { files: vec![file(9), file(1)], ingest_file_key: Some([5; 16].into()), histories }
     }
 
     fn binding() -> Binding {
@@ -288,7 +295,29 @@ mod tests {
         let other = Recipient::generate().unwrap();
         assert_ne!(other.public_key(), recipient.public_key());
         assert_eq!(other.open(&sealed, &expected(&binding()), now()), Err(OpenError::Sealed));
-        assert_eq!(recipient.open(&sealed, &expected(&binding()), now()).unwrap(), keys());
+        let opened = recipient.open(&sealed, &expected(&binding()), now()).unwrap();
+        assert_eq!(opened, keys());
+        assert_eq!(opened.history("mobility/trips").unwrap().sequence, 2);
+        assert!(opened.history("mobility/homes").is_none());
+    }
+
+    #[test]
+    fn histories_are_sorted_named_and_have_a_head_once_there_was_a_release() {
+        let changes: [fn(&mut Vec<HistoryKey>); 6] = [
+            |histories| histories.swap(0, 1),
+            |histories| histories[1].table = "census/people".into(),
+            |histories| histories[0].table.clear(),
+            |histories| histories[1].table = "x".repeat(128),
+            |histories| histories[1].head = [0; 32],
+            |histories| histories[1].sequence = 0,
+        ];
+        for change in changes {
+            let mut bad = keys();
+            change(&mut bad.histories);
+            let recipient = Recipient::generate().unwrap();
+            let sealed = seal(&recipient.public_key(), &binding(), &bad).unwrap();
+            assert_eq!(recipient.open(&sealed, &expected(&binding()), now()), Err(OpenError::Malformed));
+        }
     }
 
     #[test]

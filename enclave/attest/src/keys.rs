@@ -8,7 +8,7 @@ use std::{
 use octroi_proto::wire::zone as wire;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::FileId;
+use crate::{FileId, HistoryKey};
 
 /// An AES-256 key; erased when dropped, never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -45,11 +45,13 @@ pub struct OpenKeys {
     pub files: Vec<FileKeys>,
     /// For a load: what opens the steward's input.
     pub ingest_file_key: Option<AgeFileKey>,
+    /// For a question: of the tables of its rules that are about subjects, sorted by table.
+    pub histories: Vec<HistoryKey>,
 }
 
 /// A message that names no columns or holds no keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the files must have ids of 16 bytes, columns sorted and without doubles, and keys of 32 bytes")]
+#[error("the files must have ids of 16 bytes, names sorted and without doubles, and keys of 32 bytes")]
 pub struct Malformed;
 
 impl Key {
@@ -108,7 +110,13 @@ impl OpenKeys {
         self.files.iter().map(FileKeys::names)
     }
 
-    /// Whether these are the keys of these columns, all of them and no others.
+    /// What opens the history of this table (`dataset/table`).
+    pub fn history(&self, table: &str) -> Option<&HistoryKey> {
+        self.histories.iter().find(|history| history.table == table)
+    }
+
+    /// Whether these are the keys of these columns, all of them and no others. Which histories go with them follows from
+    /// the rules that they are sealed for.
     pub fn are_of(&self, files: &[FileColumns]) -> bool {
         self.names().eq(files.iter().cloned())
     }
@@ -122,7 +130,11 @@ impl OpenKeys {
             columns: file.columns.iter().map(column).collect(),
         };
         let ingest_file_key = self.ingest_file_key.as_ref().map(|key| key.0.to_vec()).unwrap_or_default();
-        let wire = wire::OpenKeys { files: self.files.iter().map(file).collect(), ingest_file_key };
+        let wire = wire::OpenKeys {
+            files: self.files.iter().map(file).collect(),
+            ingest_file_key,
+            histories: self.histories.iter().map(HistoryKey::to_wire).collect(),
+        };
         // Of its full length from the start, so that it is never moved.
         Zeroizing::new(prost::Message::encode_to_vec(&*Erased(wire)))
     }
@@ -144,7 +156,14 @@ impl OpenKeys {
             [] => None,
             bytes => Some(bytes.try_into()?),
         };
-        Ok(Self { files: wire.files.iter().map(file).collect::<Result<_, _>>()?, ingest_file_key })
+        if !wire.histories.is_sorted_by(|one, next| one.table < next.table) {
+            return Err(Malformed);
+        }
+        Ok(Self {
+            files: wire.files.iter().map(file).collect::<Result<_, _>>()?,
+            ingest_file_key,
+            histories: wire.histories.iter().map(HistoryKey::parse).collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -164,6 +183,7 @@ impl Drop for Erased {
             file.footer_key.zeroize();
             file.columns.iter_mut().for_each(|column| column.key.zeroize());
         }
+        self.0.histories.iter_mut().for_each(|history| history.key.zeroize());
         self.0.ingest_file_key.zeroize();
     }
 }

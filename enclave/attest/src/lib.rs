@@ -6,6 +6,7 @@
 //! reference: Approved (zone/approved.toml) checks VerifiedLaunch -> ApprovedLaunch
 //! rules:   what a question or a load is held to -> RulesDigest, for which keys are sealed
 //! envelope: OpenKeys --seal to a launch's public key--> SealedKeys --Recipient opens, once--> OpenKeys
+//! history: what was released before, sealed between zones, and an answer that leaves once it is recorded
 //! frame: messages on a channel
 //! said:  a zone's frames, looked at before they are decoded
 //! ```
@@ -16,6 +17,7 @@
 
 pub mod envelope;
 pub mod frame;
+pub mod history;
 pub mod id;
 pub mod keys;
 pub mod launch;
@@ -25,6 +27,7 @@ pub mod rules;
 pub mod said;
 
 pub use envelope::Recipient;
+pub use history::HistoryKey;
 pub use id::{FileId, LaunchId, WorkId};
 pub use keys::{FileColumns, FileKeys, Key, OpenKeys};
 pub use launch::{Backend, HostKey, Launch, LaunchKey, VerifiedLaunch, Zone};

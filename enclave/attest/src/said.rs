@@ -46,6 +46,15 @@ pub const MOST_REQUEST: usize = 512 * 1024;
 /// Most bytes of a zone's word against a question.
 pub const MOST_REJECTED: usize = 8 * 1024;
 
+/// An answer that was sealed, once it is opened.
+///
+/// # Errors
+/// [`FrameError::Unfolds`], [`FrameError::Malformed`].
+pub fn decode_table(table: &[u8]) -> Result<v1::AnswerTable, FrameError> {
+    TABLE.count(table, &mut 0)?;
+    frame::decode(table)
+}
+
 /// The message in a frame, its length left off.
 ///
 /// # Errors
@@ -197,7 +206,11 @@ const KEY_REQUEST: Shape = Shape(&[Part::message::<wire::FileColumns>(1, &FILE_C
 const FILE_COLUMNS: Shape = Shape(&[Part::text(2)]);
 const LOAD_KEY_REQUEST: Shape = Shape(&[Part::message::<wire::AgeStanza>(1, &STANZA)]);
 const STANZA: Shape = Shape(&[Part::text(2)]);
-const ANSWER: Shape = Shape(&[Part::message::<v1::AnswerTable>(1, &TABLE)]);
+const ANSWER: Shape = Shape(&[
+    Part::message::<v1::AnswerTable>(1, &TABLE),
+    // Its answer is bytes until it is opened: then it is counted as a table is.
+    Part::message::<wire::SealedRelease>(2, &PLAIN),
+]);
 const TABLE: Shape = Shape(&[
     Part::message::<v1::AnswerColumn>(1, &PLAIN),
     Part::message::<v1::AnswerRow>(2, &ROW),
@@ -230,6 +243,15 @@ mod tests {
         v1::AnswerTable { rows: rows.into_iter().map(row).collect(), ..v1::AnswerTable::default() }
     }
 
+    fn plain(table: v1::AnswerTable) -> wire::Answer {
+        wire::Answer { answer: Some(wire::answer::Answer::Table(table)) }
+    }
+
+    fn sealed() -> wire::Answer {
+        let key = crate::HistoryKey { table: "mobility/trips".into(), key: [7; 32].into(), sequence: 0, head: [0; 32] };
+        wire::Answer { answer: Some(wire::answer::Answer::Release(key.seal(b"record", b"answer").unwrap())) }
+    }
+
     /// A field of bytes.
     fn put(number: u8, content: &[u8]) -> Vec<u8> {
         let mut bytes = vec![number << 3 | 2];
@@ -248,7 +270,8 @@ mod tests {
             (Said::KeyRequest(wire::KeyRequest { files: vec![file] }), Word::KeyRequest),
             (Said::LoadKeyRequest(wire::LoadKeyRequest { stanzas: vec![stanza] }), Word::LoadKeyRequest),
             (Said::Rejected(wire::Rejected { code: "syntax".into(), ..Default::default() }), Word::Rejected),
-            (Said::Answer(wire::Answer { table: Some(answer(vec![vec![None]; 3])) }), Word::Answer),
+            (Said::Answer(plain(answer(vec![vec![None]; 3]))), Word::Answer),
+            (Said::Answer(sealed()), Word::Answer),
             (Said::Withheld(wire::Withheld { cause: "out_of_time".into() }), Word::Withheld),
             (Said::Loaded(wire::Loaded { report: Some(report), file: None }), Word::Loaded),
         ] {
@@ -265,9 +288,11 @@ mod tests {
         let columns = put(6, &put(1, &[0x0a, 0].repeat(4_000_000)));
         let values = put(6, &put(1, &put(2, &[0x0a, 0].repeat(4_000_000))));
         let tables = put(6, &[0x0a, 0].repeat(4_000_000));
-        for frame in [rows, columns, values, tables] {
+        let releases = put(6, &[0x12, 0].repeat(4_000_000));
+        for frame in [rows, columns, values, tables, releases] {
             assert!(matches!(decode(&frame), Err(FrameError::Unfolds)));
         }
+        assert!(matches!(decode_table(&[0x12, 0].repeat(4_000_000)), Err(FrameError::Unfolds)));
         for (number, limit) in [(2, 1_024), (3, MOST_REQUEST), (5, MOST_REJECTED), (7, 1_024), (8, 1 << 20)] {
             let refused = decode(&put(number, &[0x0a, 0].repeat(limit / 2 + 1)));
             assert!(matches!(refused, Err(FrameError::TooLong { limit: told }) if told == limit), "{number}");
@@ -277,7 +302,7 @@ mod tests {
     #[test]
     fn what_the_limits_of_an_answer_allow_passes() {
         let row = vec![Some(Value::Integer(i64::MAX)); 100];
-        let frame = frame_of(Said::Answer(wire::Answer { table: Some(answer(vec![row; 10_000])) }));
+        let frame = frame_of(Said::Answer(plain(answer(vec![row; 10_000]))));
         assert!(frame.len() < frame::TO_HOST);
         assert!(decode(&frame).is_ok());
     }
@@ -343,7 +368,8 @@ mod tests {
                 + table.rows.len() * size_of::<v1::AnswerRow>()
                 + cells * size_of::<v1::AnswerValue>();
             let mut unfolded = 0;
-            ANSWER.count(&wire::Answer { table: Some(table) }.encode_to_vec(), &mut unfolded).unwrap();
+            prop_assert!(decode_table(&table.encode_to_vec()).is_ok_and(|it| it == table));
+            ANSWER.count(&plain(table).encode_to_vec(), &mut unfolded).unwrap();
             prop_assert_eq!(unfolded, expected);
         }
 
