@@ -218,7 +218,7 @@ impl<'a> Control<'a> {
                     place,
                     history::Cell {
                         region: region.clone(),
-                        quantities: self.ruling.history_quantities(scope),
+                        quantities: self.ruling.told_quantities(scope).into_keys().collect(),
                         subjects: self.subjects(statistics),
                     },
                 ));

@@ -181,7 +181,8 @@ impl CellRules {
     }
 
     /// The rules but for categories, which only cells are counted for.
-    pub(crate) fn without_homogeneity(self) -> Self {
+    #[must_use]
+    pub fn without_homogeneity(self) -> Self {
         Self { homogeneity: false, ..self }
     }
 

@@ -17,6 +17,7 @@ mod answer;
 mod calendar;
 mod contributions;
 mod counted;
+mod earlier;
 mod execute;
 mod functions;
 mod lower;
@@ -43,14 +44,21 @@ use std::{
 
 use datafusion::{catalog::TableProvider, execution::TempFileFactory};
 use octroi_attest::{
-    FileColumns, OpenKeys, Recipient, RuledTable,
+    FileColumns, HistoryKey, OpenKeys, Recipient, RuledTable,
     envelope::Expected,
     frame::{self, FrameError},
+    history::HistoryError,
 };
-use octroi_proto::wire::zone::{self as wire, to_host, to_zone};
-use octroi_release::{Ruling, Table, judge_by};
+use octroi_proto::wire::{
+    v1::AnswerTable,
+    zone::{self as wire, answer::Answer as Answered, to_host, to_zone},
+};
+use octroi_release::{Ruling, Table, history::Release, judge_by, space::BinSet};
+use prost::Message as _;
+use ring::digest::{SHA256, digest};
 
 use self::{
+    earlier::{Earlier, OpenTables, load_number},
     execute::{Executor, Run},
     question::Question,
     refusal::{Cause, Refusal, Refused},
@@ -223,33 +231,75 @@ impl Planned {
         let now = now().ok_or(Cause::EngineFailed)?;
         let keys = recipient.open(sealed, &expected, now).map_err(|_| Cause::KeysRefused)?;
         let limits = self.question.limits;
+        let disk = Disk::file(disks.data().map_err(|_| Cause::DamagedFile)?);
+        let tables =
+            Arc::new(Tables { disk, ruling: Arc::clone(&self.ruling), asked: self.question.tables.clone(), keys });
+        let history = earlier::key(&self.ruling, &tables.keys)?;
+        let of_loads = Arc::clone(&tables);
+        let open: OpenTables = Arc::new(move |loads| of_loads.open(Some(loads)));
+        let earlier = history.map(|key| Earlier::open(&self.question, &self.ruling, key, disks, open)).transpose()?;
         let run = Run {
             ruling: Arc::clone(&self.ruling),
             cells: self.question.cells,
-            tables: self.open(&keys, disks)?,
+            tables: tables.open(None)?,
             limits,
+            earlier,
             scratch: disks.scratch(limits.scratch).map_err(|_| Cause::EngineFailed)?,
         };
-        let outcome = executor.run(run, deadline)?;
+        let mut outcome = executor.run(run, deadline)?;
         let table = answer::answer(&self.ruling, &outcome, &limits)?;
-        Ok(wire::Answer { table: Some(table) })
+        let answer = match (history, outcome.release.take()) {
+            (Some(key), Some(release)) => Answered::Release(sealed_release(key, release, &table)?),
+            (None, None) => Answered::Table(table),
+            (Some(_), None) | (None, Some(_)) => return Err(Cause::EngineFailed),
+        };
+        Ok(wire::Answer { answer: Some(answer) })
     }
+}
 
-    /// Opens the tables that the plan scans, in the order of the question.
-    fn open(&self, keys: &OpenKeys, disks: &impl Disks) -> Result<Vec<Option<Arc<dyn TableProvider>>>, Cause> {
-        let disk = Disk::file(disks.data().map_err(|_| Cause::DamagedFile)?);
-        let scanned: BTreeSet<usize> = self.ruling.plan().scans.iter().map(|scan| scan.table).collect();
+/// The tables of a question, to be opened as often as they are read.
+struct Tables {
+    disk: Disk,
+    ruling: Arc<Ruling>,
+    asked: Vec<question::AskedTable>,
+    keys: OpenKeys,
+}
+
+impl Tables {
+    /// Opens the tables that the plan scans, in the order of the question; of the facts' files only those of these loads.
+    fn open(&self, loads: Option<&BinSet>) -> Result<Vec<Option<Arc<dyn TableProvider>>>, Cause> {
+        let scans = &self.ruling.plan().scans;
+        let scanned: BTreeSet<usize> = scans.iter().map(|scan| scan.table).collect();
+        let facts = scans.get(self.ruling.facts()).map(|scan| scan.table);
         let open = |(place, table): (usize, &question::AskedTable)| {
             if !scanned.contains(&place) {
                 return Ok(None);
             }
+            let read = |file: &&wire::TableFile| {
+                facts != Some(place) || loads.is_none_or(|loads| loads.contains(load_number(&file.file_id)))
+            };
+            let files: Vec<wire::TableFile> = table.files.iter().filter(read).cloned().collect();
             // Damaged lengths make the Parquet crate panic.
-            let open = || EncryptedTable::open(&disk, &table.dataset, &table.layout, &table.files, &keys.files);
+            let open = || EncryptedTable::open(&self.disk, &table.dataset, &table.layout, &files, &self.keys.files);
             let opened = catch_unwind(AssertUnwindSafe(open)).map_err(|_| Cause::DamagedFile)?;
             Ok(Some(Arc::new(opened.map_err(|_| Cause::DamagedFile)?) as Arc<dyn TableProvider>))
         };
-        self.question.tables.iter().enumerate().map(open).collect()
+        self.asked.iter().enumerate().map(open).collect()
     }
+}
+
+/// The answer with its record, to leave when that is recorded.
+fn sealed_release(key: &HistoryKey, release: Release, table: &AnswerTable) -> Result<wire::SealedRelease, Cause> {
+    let answer = table.encode_to_vec();
+    let mut sum = [0; 32];
+    sum.copy_from_slice(digest(&SHA256, &answer).as_ref());
+    let record = Release { answer: sum, ..release }.encode();
+    key.seal(&record, &answer).map_err(|error| match error {
+        HistoryError::Full | HistoryError::TooLong => Cause::HistoryFull,
+        HistoryError::Short | HistoryError::OtherHead | HistoryError::Sealed | HistoryError::Random => {
+            Cause::EngineFailed
+        }
+    })
 }
 
 /// The columns that a plan reads, of each file of each table that it scans.

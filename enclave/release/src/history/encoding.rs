@@ -56,6 +56,24 @@ impl History {
     }
 }
 
+impl Release {
+    /// One release by itself, as its record holds it.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.len() > LONGEST {
+            return Err(DecodeError::TooLong);
+        }
+        release(wire::HistoryRelease::decode(bytes)?)
+    }
+
+    /// Its one encoding.
+    pub fn encode(&self) -> Vec<u8> {
+        written_release(self).encode_to_vec()
+    }
+}
+
 fn release(written: wire::HistoryRelease) -> Result<Release, DecodeError> {
     let tier = match written.tier() {
         wire::HistoryTier::Unspecified => return Err(DecodeError::Field("tier")),

@@ -83,6 +83,13 @@ pub(super) fn finest_cells(ruling: &Ruling, units: &[RecordBatch], measures: usi
     Ok(parts.into_values().collect())
 }
 
+/// The contributions in the only row of a relation without keys.
+pub(super) fn contributed(batch: &RecordBatch) -> Result<Vec<Contributions>, Cause> {
+    let first =
+        |column: &ArrayRef| Ok(contributions::read(column.as_ref())?.first().copied().unwrap_or(Contributions::NONE));
+    batch.columns().iter().map(first).collect()
+}
+
 /// The number in the only cell of a relation; none if it is missing.
 pub(super) fn number(batch: &RecordBatch) -> Result<Option<i128>, Cause> {
     whole(batch.columns().first().ok_or(Cause::EngineFailed)?.as_ref(), 0)

@@ -29,13 +29,14 @@ use datafusion::{
     prelude::SessionConfig,
 };
 use futures::StreamExt as _;
-use octroi_release::{CellRules, Control, CountedCell, Expression, FinestCell, RowColumn, Ruling};
+use octroi_release::{CellRules, Control, CountedCell, Expression, FinestCell, RowColumn, Ruling, history::Release};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
     counted::{CountedSet, finest_cells, number},
+    earlier::Earlier,
     question::Limits,
-    raise::plan::{self, Measured},
+    raise::plan::{self, Measured, Tables},
     refusal::Cause,
     released,
 };
@@ -54,6 +55,8 @@ pub(super) struct Run {
     /// Those that the plan scans, in the order of the question.
     pub(super) tables: Vec<Option<Arc<dyn TableProvider>>>,
     pub(super) limits: Limits,
+    /// What was released before; none for a question about nobody.
+    pub(super) earlier: Option<Earlier>,
     /// Where to spill; nowhere if there is none.
     pub(super) scratch: Option<Arc<dyn TempFileFactory>>,
 }
@@ -65,6 +68,8 @@ pub(super) struct Outcome {
     pub(super) kept: RecordBatch,
     /// The answer's rows.
     pub(super) rows: RecordBatch,
+    /// What is to be recorded of it; none of an answer about nobody.
+    pub(super) release: Option<Release>,
 }
 
 impl Executor {
@@ -116,16 +121,23 @@ impl Run {
         }
         let cells = self.counted(&session).await?;
         let finest = self.finest(&session).await?;
-        let control = Control::new(&self.ruling, self.cells, &cells, &finest);
+        let mut control = Control::new(&self.ruling, self.cells, &cells, &finest);
         if control.is_empty() {
             return Err(Cause::TooFewSubjects);
+        }
+        let release = match &self.earlier {
+            Some(earlier) => Some(earlier.audit(&self, &session, &mut control).await?),
+            None => None,
+        };
+        if control.is_empty() {
+            return Err(Cause::Disclosive);
         }
         let kept = released::batch(&self.ruling, &cells, control.rows())?;
         let table = MemTable::try_new(kept.schema(), vec![vec![kept.clone()]])?;
         let steps = plan::steps(&self.ruling, Arc::new(table))?;
         // One partition keeps the order of the kept cells where the question asks for none.
         let rows = collect(&self.session(1)?, steps, self.limits.memory).await?;
-        Ok(Outcome { kept, rows })
+        Ok(Outcome { kept, rows, release })
     }
 
     /// The cells of all grouping sets, and what subjects contribute to each.
@@ -140,7 +152,7 @@ impl Run {
                 return Err(Cause::TooManyRows);
             }
             let keys: Vec<_> = keys.iter().filter_map(|key| plan.keys.get(*key)).cloned().collect();
-            let units = self.of_units(session, &keys, &self.of_scopes()).await?;
+            let units = self.of_units(session, &self.tables, &keys, &self.of_scopes()).await?;
             all.extend(CountedSet { set, cells, units }.read(&self.ruling, categories.len())?);
         }
         Ok(all)
@@ -151,7 +163,7 @@ impl Run {
         let Some(finest) = self.ruling.finest() else { return Ok(Vec::new()) };
         let measured: Vec<Measured> =
             self.ruling.measures().into_iter().map(|measure| Measured { within: None, measure }).collect();
-        let units = self.of_units(session, &finest.keys, &measured).await?;
+        let units = self.of_units(session, &self.tables, &finest.keys, &measured).await?;
         finest_cells(&self.ruling, &units, measured.len())
     }
 
@@ -159,12 +171,13 @@ impl Run {
     pub(super) async fn of_units(
         &self,
         session: &SessionState,
+        tables: &Tables,
         keys: &[Expression<RowColumn>],
         measured: &[Measured],
     ) -> Result<Vec<RecordBatch>, Cause> {
         let mut units = Vec::with_capacity(self.ruling.units().len());
         for unit in self.ruling.units() {
-            let statistics = plan::statistics(&self.ruling, &self.tables, keys, unit.column, measured)?;
+            let statistics = plan::statistics(&self.ruling, tables, keys, unit.column, measured)?;
             let statistics = collect(session, statistics, self.limits.memory).await?;
             if statistics.num_rows() > MOST_CELLS {
                 return Err(Cause::TooManyRows);

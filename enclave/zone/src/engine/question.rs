@@ -17,6 +17,8 @@ pub(super) struct Question {
     pub(super) rules: RulesDigest,
     pub(super) sql: String,
     pub(super) tables: Vec<AskedTable>,
+    /// Where on the disk lies what was released before.
+    pub(super) histories: Vec<wire::ReleaseHistory>,
     pub(super) schemas: Schemas,
     pub(super) policies: Policies,
     pub(super) cells: CellRules,
@@ -24,7 +26,7 @@ pub(super) struct Question {
 }
 
 /// A table that the question may read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct AskedTable {
     pub(super) dataset: String,
     pub(super) name: String,
@@ -77,6 +79,7 @@ impl Question {
             schemas,
             sql: wire.sql,
             tables: tables.collect::<Result<_, _>>()?,
+            histories: wire.histories,
             limits: Limits::parse(&wire.limits.ok_or(Malformed)?)?,
             rules: rules.digest(),
         })

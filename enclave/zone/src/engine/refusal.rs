@@ -80,6 +80,15 @@ pub(super) enum Cause {
     /// No cell is about enough subjects.
     #[error("too_few_subjects")]
     TooFewSubjects,
+    /// Together with earlier answers, nothing of it may leave.
+    #[error("disclosive")]
+    Disclosive,
+    /// What was released before is not here as it was recorded.
+    #[error("history_damaged")]
+    HistoryDamaged,
+    /// No more can be recorded of these rows.
+    #[error("history_full")]
+    HistoryFull,
     /// A column that a join rests on has a value twice: rows would be counted twice.
     #[error("ambiguous_key")]
     AmbiguousKey,

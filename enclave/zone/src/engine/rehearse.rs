@@ -42,7 +42,7 @@ fn open(planned: &Planned) -> Option<OpenKeys> {
     let recipient = Recipient::generate().ok()?;
     let now = now()?;
     let binding = Binding { work, launch, files, expires: now.checked_add(LONG).ok()?, rules };
-    let keys = OpenKeys { files: keys, ingest_file_key: None };
+    let keys = OpenKeys { files: keys, ..OpenKeys::default() };
     let sealed = seal(&recipient.public_key(), &binding, &keys).ok()?;
     recipient.open(&sealed, &Expected { work, launch, files: &planned.files, rules }, now).ok()
 }
@@ -75,6 +75,7 @@ fn question() -> wire::Question {
         launch_id: vec![0; 16],
         sql: SQL.to_owned(),
         tables: vec![wire::Table { version: 1, files: vec![file] }],
+        histories: Vec::new(),
         limits: Some(limits),
         rules: Some(wire::Rules {
             tables: vec![wire::RuledTable { dataset: "rehearsal".to_owned(), schema: Some(schema) }],

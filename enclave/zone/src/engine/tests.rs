@@ -3,6 +3,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "whatever else a zone told ends the test")]
 
 mod answers;
+mod earlier;
 mod harness;
 mod questions;
 mod roles;

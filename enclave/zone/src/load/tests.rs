@@ -118,7 +118,7 @@ impl Case {
         let opened = age::Identity::unwrap_stanzas(&ingest(), &stanzas);
         let file_key = opened.map_or([0; 16], |key| *key.unwrap().expose_secret());
         let columns: Vec<&str> = self.schema.columns.iter().map(|column| column.name.as_str()).collect();
-        OpenKeys { files: vec![keys(7, &columns)], ingest_file_key: Some(file_key.into()) }
+        OpenKeys { files: vec![keys(7, &columns)], ingest_file_key: Some(file_key.into()), ..OpenKeys::default() }
     }
 
     /// On disks that are opened as those of a VM are: for whole, aligned blocks.

@@ -52,7 +52,8 @@ where
 {
     fn ask(&self, stanzas: Vec<zone::AgeStanza>) -> Result<(FileKeys, FileKey), LoadError> {
         let ask = self.ask.take().ok_or(LoadError::NoKeys)?;
-        let OpenKeys { files, ingest_file_key } = ask(zone::LoadKeyRequest { stanzas }).ok_or(LoadError::NoKeys)?;
+        let OpenKeys { files, ingest_file_key, histories: _ } =
+            ask(zone::LoadKeyRequest { stanzas }).ok_or(LoadError::NoKeys)?;
         let [keys] = <[FileKeys; 1]>::try_from(files).map_err(|_| LoadError::NoKeys)?;
         let file_key = ingest_file_key.ok_or(LoadError::NoKeys)?;
         if keys.file_id != self.file {

@@ -1,9 +1,10 @@
 //! What an answer tells, by names that are the same in every question on these facts: for the history of releases.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Quantity, Ruling, all};
 use crate::{
+    control::Measure,
     expression::{Expression, Literal},
     history,
     plan::RowColumn,
@@ -40,31 +41,37 @@ impl Ruling {
         self.units.iter().map(|unit| history::Unit(self.named(unit.column).to_string())).collect()
     }
 
-    /// What the figures of a scope tell, of ratios their parts.
-    pub fn history_quantities(&self, scope: usize) -> BTreeSet<history::Quantity> {
-        let Some(of) = self.scopes.get(scope) else { return BTreeSet::new() };
+    /// What the figures of a scope tell, of ratios their parts: each by its name, with what is measured of it for
+    /// dominance. Numbers that a sensitive condition chooses are not: a refusal would tell of it.
+    pub fn told_quantities(&self, scope: usize) -> BTreeMap<history::Quantity, Option<Measure>> {
+        let Some(of) = self.scopes.get(scope) else { return BTreeMap::new() };
         let figures: Vec<_> = self.figures.iter().filter(|figure| figure.scope == scope).collect();
+        let rows = Measure { present: Vec::new(), quantity: Quantity::Row };
         // That a cell is there tells that it has rows.
         if figures.is_empty() {
-            return BTreeSet::from([history::Quantity::Rows]);
+            return BTreeMap::from([(history::Quantity::Rows, Some(rows))]);
         }
         let sensitive = of.sensitive.as_ref().map(|condition| self.spelled(condition));
-        let mut told = BTreeSet::new();
+        let mut told = BTreeMap::new();
         for figure in figures {
-            let present =
-                all(figure.present.iter().map(|column| Expression::Column(*column)).collect::<Vec<_>>().iter())
-                    .map(|columns| self.spelled(&columns));
+            let there: Vec<_> = figure.present.iter().map(|column| Expression::Column(*column)).collect();
+            let present = all(there.iter()).map(|columns| self.spelled(&columns));
             let about: String = present.iter().chain(&sensitive).map(|it| format!(" where {it}")).collect();
+            let measured =
+                |quantity: Quantity| sensitive.is_none().then(|| Measure { present: figure.present.clone(), quantity });
             if !figure.present.is_empty() {
-                told.insert(history::Quantity::Sum(format!("1{about}")));
+                told.insert(history::Quantity::Sum(format!("1{about}")), measured(Quantity::Row));
             }
-            told.extend(figure.quantities.iter().map(|quantity| match (quantity, about.is_empty()) {
-                (Quantity::Row, true) => history::Quantity::Rows,
-                (Quantity::Different(column), true) => {
-                    history::Quantity::Subjects(history::Unit(self.named(*column).to_string()))
-                }
-                (quantity, _) => history::Quantity::Sum(format!("{}{about}", self.spelled_quantity(*quantity))),
-            }));
+            for quantity in &figure.quantities {
+                let name = match (quantity, about.is_empty()) {
+                    (Quantity::Row, true) => history::Quantity::Rows,
+                    (Quantity::Different(column), true) => {
+                        history::Quantity::Subjects(history::Unit(self.named(*column).to_string()))
+                    }
+                    (quantity, _) => history::Quantity::Sum(format!("{}{about}", self.spelled_quantity(*quantity))),
+                };
+                told.insert(name, measured(*quantity));
+            }
         }
         told
     }

@@ -176,9 +176,10 @@ impl Raise<'_> {
         let contributed = measured.iter().map(|one| self.contribution(one)).collect::<Result<Vec<_>, _>>()?;
         let (sums, made): (Vec<_>, Vec<_>) = contributed.into_iter().unzip();
         let sums = sums.into_iter().enumerate().map(|(place, sum)| sum.alias(part_name(place)));
-        let observed = made.iter().enumerate().map(|(place, made)| {
-            call(contributions(), vec![made.raised(place)], false, None).alias(part_name(place))
-        });
+        let observed = made
+            .iter()
+            .enumerate()
+            .map(|(place, made)| call(contributions(), vec![made.raised(place)], false, None).alias(part_name(place)));
         let by_cell = (0..keys.len()).map(|place| Expr::Column(Column::new_unqualified(cell_name(place))));
         let by_subject = self.named(keys.iter())?.into_iter().chain([subject.clone().alias(SUBJECT)]);
         self.rows(&self.ruling.plan().rows)?
@@ -206,10 +207,7 @@ impl Raise<'_> {
         self.named(keys)
     }
 
-    fn named<'k>(
-        &self,
-        keys: impl Iterator<Item = &'k Expression<RowColumn>>,
-    ) -> Result<Vec<Expr>, DataFusionError> {
+    fn named<'k>(&self, keys: impl Iterator<Item = &'k Expression<RowColumn>>) -> Result<Vec<Expr>, DataFusionError> {
         keys.enumerate().map(|(place, key)| Ok(self.columns.raise(key)?.alias(cell_name(place)))).collect()
     }
 

@@ -12,11 +12,13 @@ use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use datafusion::execution::TempFileFactory;
-use octroi_attest::{FileColumns, FileKeys, OpenKeys, Rules, envelope, frame};
+use octroi_attest::{FileColumns, FileKeys, HistoryKey, OpenKeys, Rules, envelope, frame, history};
 use octroi_proto::wire::{
     v1,
-    zone::{self as wire, to_host, to_zone},
+    zone::{self as wire, answer, to_host, to_zone},
 };
+
+use prost::Message as _;
 
 use crate::{
     engine::{Disks, Waiting, question::Question},
@@ -57,6 +59,36 @@ pub(super) struct Asked {
     pub(super) other_rules: Option<wire::Rules>,
 }
 
+/// What was released so far: of the flights, as a key process and a keeper of records have it.
+#[derive(Debug, Clone)]
+pub(super) struct Past {
+    pub(super) key: HistoryKey,
+    pub(super) records: Vec<u8>,
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        let key = HistoryKey { table: FLIGHTS.into(), key: [9; 32].into(), sequence: 0, head: history::NO_RELEASE };
+        Self { key, records: Vec::new() }
+    }
+}
+
+impl Past {
+    /// Records a release, and opens its answer.
+    fn commit(&mut self, release: &wire::SealedRelease) -> v1::AnswerTable {
+        let committed = self.key.commit(&release.commitment).unwrap();
+        assert_eq!((release.table.as_str(), release.sequence), (FLIGHTS, self.key.sequence + 1));
+        self.records.extend(history::framed(&release.record).unwrap());
+        (self.key.sequence, self.key.head) = (committed.sequence, committed.head);
+        let answer = history::open_answer(&committed.answer_key, &release.answer).unwrap();
+        v1::AnswerTable::decode(answer.as_slice()).unwrap()
+    }
+}
+
+const FLIGHTS: &str = "nyc-flights/flights";
+/// Where the history lies on the disk.
+const PAST: u64 = 32 << 20;
+
 impl Asked {
     pub(super) fn new(sql: &str) -> Self {
         let limits = wire::Limits {
@@ -70,13 +102,18 @@ impl Asked {
     }
 
     pub(super) fn tell(self) -> Told {
+        self.tell_after(&mut Past::default())
+    }
+
+    /// After what was released before; what leaves is added.
+    pub(super) fn tell_after(self, past: &mut Past) -> Told {
         let (ours, zones) = UnixStream::pair().unwrap();
-        let disk = disk(self.damage);
+        let disk = disk(self.damage, &past.records);
         let zone = thread::spawn(move || {
             let waiting = Waiting::start(File::from(OwnedFd::from(zones))).unwrap();
             waiting.work(&disk).unwrap();
         });
-        let told = self.converse(&mut File::from(OwnedFd::from(ours)));
+        let told = self.converse(&mut File::from(OwnedFd::from(ours)), past);
         zone.join().unwrap();
         told
     }
@@ -97,12 +134,19 @@ impl Asked {
             }),
             tables: tables.iter().map(table).collect(),
             limits: Some(self.limits),
+            histories: Vec::new(),
         }
     }
 
-    fn converse(&self, channel: &mut File) -> Told {
+    fn converse(&self, channel: &mut File, past: &mut Past) -> Told {
         let Some(to_host::Message::Ready(ready)) = receive(channel) else { panic!("no Ready") };
-        send(channel, to_zone::Message::Question(self.question()));
+        let history = wire::ReleaseHistory {
+            table: FLIGHTS.into(),
+            disk_offset: FIRST_OFFSET + PAST,
+            length: past.records.len() as u64,
+        };
+        let question = wire::Question { histories: vec![history], ..self.question() };
+        send(channel, to_zone::Message::Question(question));
         let request = match receive(channel).unwrap() {
             to_host::Message::KeyRequest(request) => request,
             to_host::Message::Rejected(rejected) => {
@@ -122,11 +166,18 @@ impl Asked {
             expires: crate::engine::now().unwrap() + std::time::Duration::from_secs(60),
             rules: Rules::parse(rules).unwrap().digest(),
         };
-        let keys = OpenKeys { files: files.iter().map(keys_of).collect(), ingest_file_key: None };
+        let histories = vec![past.key.clone()];
+        let keys = OpenKeys { files: files.iter().map(keys_of).collect(), histories, ..OpenKeys::default() };
         let sealed = envelope::seal(&ready.public_key.try_into().unwrap(), &binding, &keys).unwrap();
         send(channel, to_zone::Message::Keys(sealed));
         match receive(channel).unwrap() {
-            to_host::Message::Answer(answer) => Told::Answer { table: answer.table.unwrap(), asked },
+            to_host::Message::Answer(answer) => {
+                let table = match answer.answer.unwrap() {
+                    answer::Answer::Table(table) => table,
+                    answer::Answer::Release(release) => past.commit(&release),
+                };
+                Told::Answer { table, asked }
+            }
             to_host::Message::Withheld(withheld) => Told::Withheld(withheld.cause),
             other => panic!("{other:?}"),
         }
@@ -358,7 +409,7 @@ impl Disks for TestDisks {
     }
 }
 
-fn disk(damage: Option<u64>) -> TestDisks {
+fn disk(damage: Option<u64>, past: &[u8]) -> TestDisks {
     let mut file = tempfile::tempfile().unwrap();
     for table in tables() {
         file.seek(SeekFrom::Start(table.file.disk_offset)).unwrap();
@@ -368,6 +419,8 @@ fn disk(damage: Option<u64>) -> TestDisks {
         file.seek(SeekFrom::Start(FIRST_OFFSET + at)).unwrap();
         file.write_all(&[0x5a; 64]).unwrap();
     }
+    file.seek(SeekFrom::Start(FIRST_OFFSET + PAST)).unwrap();
+    file.write_all(past).unwrap();
     // Whole blocks, as on a device.
     file.set_len((FIRST_OFFSET + (64 << 20)).next_multiple_of(4096)).unwrap();
     TestDisks(file)

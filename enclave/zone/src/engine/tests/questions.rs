@@ -249,7 +249,11 @@ fn a_loads_keys_open_for_the_table_that_they_were_made_for() {
         let recipient = Recipient::generate().unwrap();
         let columns = table.schema.columns().iter().map(|column| column.name.to_string()).collect();
         let files = vec![FileColumns { file_id: [7; 16].into(), columns }];
-        let keys = OpenKeys { files: files.iter().map(keys_of).collect(), ingest_file_key: Some([5; 16].into()) };
+        let keys = OpenKeys {
+            files: files.iter().map(keys_of).collect(),
+            ingest_file_key: Some([5; 16].into()),
+            ..OpenKeys::default()
+        };
         let expires = now().unwrap() + Duration::from_secs(60);
         let (work, launch) = ([1; 16].into(), [2; 16].into());
         let binding = envelope::Binding { work, launch, files, expires, rules: table.load_digest() };
