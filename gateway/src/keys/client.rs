@@ -17,7 +17,7 @@ use tonic::{
 };
 use zeroize::Zeroize as _;
 
-use super::{ColumnKeys, DataKey, Hiding, NewTableKeys, Suites, authority::Issued};
+use super::{ColumnKeys, Committed, DataKey, Hiding, NewTableKeys, Release, Suites, authority::Issued};
 
 /// A handle on the key process; clones share one connection, made when it is first needed and again when it is
 /// lost.
@@ -68,6 +68,23 @@ pub enum ZoneKeyError {
     #[error("the keys asked for are too many: ask for fewer columns or files")]
     TooMany,
     /// The key process cannot be reached, or failed.
+    #[error("the key process cannot be reached or failed: see its log")]
+    Unavailable(#[source] Box<Status>),
+}
+
+/// Why a release was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum ReleaseError {
+    /// Another release of the same rows came first.
+    #[error("another release of the same rows came first")]
+    Superseded,
+    /// No zone sealed it.
+    #[error("the key process refused the release: {}", .0.message())]
+    Denied(#[source] Box<Status>),
+    /// The answer makes no sense.
+    #[error("the key process gave a malformed answer: are both of one version?")]
+    Malformed,
+    /// The key process cannot be reached, or failed: it may have recorded the release.
     #[error("the key process cannot be reached or failed: see its log")]
     Unavailable(#[source] Box<Status>),
 }
@@ -194,6 +211,18 @@ impl Client {
         self.call(call).await
     }
 
+    /// Has a release recorded. Asked again with the same one, before another is recorded, it answers the same.
+    ///
+    /// # Errors
+    /// [`ReleaseError`]. Only after [`ReleaseError::Superseded`] and [`ReleaseError::Denied`] it is not recorded for sure.
+    pub async fn commit_release(&self, release: &Release) -> Result<Committed, ReleaseError> {
+        let call = |mut service: KeyServiceClient<Channel>, _| {
+            let request = release.to_wire();
+            async move { service.commit_release(request).await }
+        };
+        self.call(call).await.and_then(|answer| Committed::parse(answer).ok_or(ReleaseError::Malformed))
+    }
+
     /// Sees to it that these columns' keys are given to no question any more, for good. No error if it is so already.
     ///
     /// # Errors
@@ -269,6 +298,17 @@ impl From<Status> for ZoneKeyError {
             Code::NotFound => Self::Missing,
             Code::InvalidArgument => Self::Stanza,
             Code::ResourceExhausted => Self::TooMany,
+            _ => Self::Unavailable(Box::new(status)),
+        }
+    }
+}
+
+impl From<Status> for ReleaseError {
+    fn from(status: Status) -> Self {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "the other codes are all failures")]
+        match status.code() {
+            Code::Aborted => Self::Superseded,
+            Code::PermissionDenied | Code::InvalidArgument => Self::Denied(Box::new(status)),
             _ => Self::Unavailable(Box::new(status)),
         }
     }

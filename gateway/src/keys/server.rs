@@ -9,6 +9,7 @@ use std::{
 };
 
 use futures::{Stream, stream};
+use octroi_attest::history::CommitError;
 use octroi_proto::{
     ObjectVersion,
     wire::keys::{
@@ -29,8 +30,8 @@ use super::{
     authority::{Authority, AuthorityError, IssueError},
     launches::Launches,
     root::{RootKey, RootKeyError},
-    store::{KeyError, KeyStore, table::ColumnRefusal},
-    zone::{self, ColumnKeys, Hiding, NewTableKeys, ZoneRefusal},
+    store::{KeyError, KeyStore, history::RecordError, table::ColumnRefusal},
+    zone::{self, ColumnKeys, Hiding, NewTableKeys, Release, ZoneRefusal},
 };
 use crate::{answer::Chain, clock::SharedClock};
 
@@ -226,6 +227,17 @@ impl KeyService for Service {
         sealed.await.map(Response::new)
     }
 
+    async fn commit_release(
+        &self,
+        request: Request<wire::CommitReleaseRequest>,
+    ) -> Result<Response<wire::CommitReleaseResponse>, Status> {
+        let request = Release::parse(request.into_inner()).ok_or_else(malformed)?;
+        let committed = self.blocking(move |keys| {
+            zone::record(&keys.store, &request).map(|it| it.to_wire()).map_err(|error| refuse_release(&request, &error))
+        });
+        committed.await.map(Response::new)
+    }
+
     async fn hide_columns(
         &self,
         request: Request<wire::HideColumnsRequest>,
@@ -322,6 +334,17 @@ fn refuse_zone(error: &ZoneRefusal) -> Status {
         ZoneRefusal::Seal(cause) => {
             tracing::error!(%cause, "keys: keys were not sealed");
             Status::internal("the keys were not sealed: see the log of octroi keys")
+        }
+    }
+}
+
+fn refuse_release(request: &Release, error: &RecordError) -> Status {
+    match error {
+        RecordError::Key(error) => refuse(error),
+        RecordError::Commit(CommitError::Superseded) => Status::aborted(CommitError::Superseded.to_string()),
+        RecordError::Commit(CommitError::Sealed) => {
+            tracing::warn!(table = %request.table, cause = %error, "keys: a release was not recorded");
+            Status::permission_denied(CommitError::Sealed.to_string())
         }
     }
 }

@@ -5,20 +5,23 @@
 //! objects/<2 hex>/<uuid>.<version id>          wrapped under a dataset key
 //! ingest/<dataset>                             an age identity, sealed under a dataset key
 //! tables/<dataset>/<file id>                   the keys of one encrypted Parquet file, sealed under a dataset key
+//! histories/<dataset>/<table>                  a history key and the last release, sealed under a dataset key
 //! tmp/                                         files not yet named; swept at start
 //! ```
 //!
 //! A key is written aside, synced, then linked to its name, which fails if the name is taken: a key under its name
-//! is complete, and two who make the same key at once end up with the first one. Blocking: call it from a thread
-//! that may block.
+//! is complete, and two who make the same key at once end up with the first one. The file of a history alone is replaced,
+//! by renaming, each time a release is recorded. Blocking: call it from a thread that may block.
 
 mod bundle;
+pub(super) mod history;
 pub(super) mod ingest;
 pub(super) mod table;
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    sync::Mutex,
 };
 
 use octroi_proto::{DatasetId, ObjectVersion};
@@ -30,7 +33,7 @@ use super::{
     wrap::{KeyName, Kind, Label, NotTheKey, Wrapped},
 };
 use crate::{
-    durable::{ensure_folder, sync_folder},
+    durable::{ensure_folder, sync_folder, sync_parent},
     secret_file::{self, SecretFileError},
 };
 
@@ -39,6 +42,8 @@ use crate::{
 pub struct KeyStore {
     folder: PathBuf,
     root: RootKey,
+    /// Held while a history moves on: releases are recorded one after the other.
+    recording: Mutex<()>,
 }
 
 /// Why a key could not be made, opened or destroyed.
@@ -91,8 +96,8 @@ impl KeyStore {
     /// # Errors
     /// [`KeyError::Folder`].
     pub fn open(folder: &Path, root: RootKey) -> Result<Self, KeyError> {
-        let store = Self { folder: folder.to_owned(), root };
-        for name in ["datasets", "objects", "ingest", "tables", "hidden", "tmp"] {
+        let store = Self { folder: folder.to_owned(), root, recording: Mutex::default() };
+        for name in ["datasets", "objects", "ingest", "tables", "hidden", "histories", "tmp"] {
             let path = store.folder.join(name);
             ensure_folder(&path).map_err(at(&path))?;
         }
@@ -193,10 +198,7 @@ impl KeyStore {
     fn name(&self, path: &Path, bytes: &[u8]) -> Result<bool, KeyError> {
         let folder = path.parent().unwrap_or(&self.folder);
         ensure_folder(folder).map_err(at(folder))?;
-        let mut unique = [0; 16];
-        getrandom::fill(&mut unique).map_err(|_| KeyError::Random)?;
-        let aside = self.folder.join("tmp").join(hex::encode(unique));
-        secret_file::create(&aside, bytes)?;
+        let aside = self.aside(bytes)?;
         let linked = fs::hard_link(&aside, path);
         fs::remove_file(&aside).map_err(at(&aside))?;
         match linked {
@@ -210,6 +212,22 @@ impl KeyStore {
                 Ok(true)
             }
         }
+    }
+
+    /// Gives bytes the name of others, durably. After an error, either may be there.
+    fn replace(&self, path: &Path, bytes: &[u8]) -> Result<(), KeyError> {
+        let aside = self.aside(bytes)?;
+        fs::rename(&aside, path).map_err(at(path))?;
+        sync_parent(path).map_err(at(path))
+    }
+
+    /// Writes bytes to a file not yet named, durably.
+    fn aside(&self, bytes: &[u8]) -> Result<PathBuf, KeyError> {
+        let mut unique = [0; 16];
+        getrandom::fill(&mut unique).map_err(|_| KeyError::Random)?;
+        let aside = self.folder.join("tmp").join(hex::encode(unique));
+        secret_file::create(&aside, bytes)?;
+        Ok(aside)
     }
 
     /// Removes what was never named. Only unlinks: the same file may carry a name by now.

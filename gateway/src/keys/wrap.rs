@@ -25,6 +25,8 @@ pub(super) enum Kind {
     Ingest,
     /// Seals the keys of a table's file.
     Table,
+    /// Seals the history key of a table, and how far its history has gone.
+    History,
 }
 
 /// What a wrapped key says in clear, all of it authenticated.
@@ -77,6 +79,7 @@ impl Label {
             Kind::Data => 2,
             Kind::Ingest => 3,
             Kind::Table => 4,
+            Kind::History => 5,
         };
         let mut bytes = Vec::with_capacity(Wrapped::BYTES);
         bytes.extend_from_slice(&MAGIC);
@@ -102,6 +105,7 @@ impl Wrapped {
             2 => Kind::Data,
             3 => Kind::Ingest,
             4 => Kind::Table,
+            5 => Kind::History,
             _ => return Err(NotTheKey),
         };
         let (wrapped_by, rest) = name(rest)?;

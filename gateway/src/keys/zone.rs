@@ -3,18 +3,25 @@
 //! ```text
 //! NewTableKeys --create--> new keys of a file, and the age file key of what is loaded --+
 //! ColumnKeys   --seal----> keys of columns that are not hidden -------------------------+--> SealedKeys, once per launch
+//! Release      --record--> the answer's key, once the history has the release
 //! Hiding       --hide----> no keys of these columns any more
 //! ```
 //!
 //! The keys of a file are kept with the table as it was declared to its load, and are sealed for the rules of a question:
 //! a question about the table declared otherwise is given none, and a zone that was sent other rules cannot open them.
+//! With them go the history keys of every table of the rules that is about subjects.
 //!
 //! Trusts: the caller, `octroi serve`, for who may ask, for which dataset, and for what a table is declared as when it is
 //! loaded; the reference values for the rest. Does not give: that a question is fit to be answered, nor which of a
 //! dataset's files belong together.
 
 use age_core::format::Stanza;
-use octroi_attest::{FileColumns, FileId, OpenKeys, RuledTable, Rules, WorkId, envelope::SealError, frame};
+use octroi_attest::{
+    FileColumns, FileId, HistoryKey, Key, OpenKeys, RuledTable, Rules, WorkId,
+    envelope::SealError,
+    frame,
+    history::{Commitment, Head},
+};
 use octroi_proto::{
     ColumnName, DatasetId, Instant, TableName,
     table::MOST_COLUMNS,
@@ -25,11 +32,13 @@ use octroi_proto::{
     },
 };
 use prost::Message as _;
+use zeroize::Zeroize as _;
 
 use super::{
     launches::{LaunchRefusal, Launches},
     store::{
         KeyError, KeyStore,
+        history::{FactTable, RecordError},
         table::{ColumnRefusal, TableKeys},
     },
 };
@@ -79,6 +88,26 @@ pub struct Hiding {
     pub columns: Vec<ColumnName>,
 }
 
+/// A release to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Of whose rows.
+    pub table: FactTable,
+    /// As its zone sealed it.
+    pub commitment: Vec<u8>,
+}
+
+/// A release that is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// 1 for the first release of its table's rows.
+    pub sequence: u64,
+    /// The history's head with it.
+    pub head: Head,
+    /// What opens its answer.
+    pub answer_key: Key,
+}
+
 /// Why a zone is given no keys.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ZoneRefusal {
@@ -118,7 +147,8 @@ pub(super) fn create(
     let ingest_file_key = store.open_stanzas(&table.dataset, &stanzas)?.ok_or(ZoneRefusal::Stanza)?;
     let claimed = launches.claim(isolated, now)?;
     let keys = store.create_table_keys(table, request.file, request.process_allowed)?;
-    let keys = OpenKeys { files: vec![keys.for_writing()], ingest_file_key: Some(ingest_file_key) };
+    let files = vec![keys.for_writing()];
+    let keys = OpenKeys { files, ingest_file_key: Some(ingest_file_key), histories: Vec::new() };
     sendable(claimed.seal(request.load, table.load_digest(), &keys)?)
 }
 
@@ -143,8 +173,28 @@ pub(super) fn seal(
         files.push(found);
         process_allowed &= keys.process_allowed();
     }
+    let histories = histories(store, &request.rules)?;
     let claimed = launches.claim(admitted.isolated(process_allowed)?, now)?;
-    sendable(claimed.seal(request.query, request.rules.digest(), &OpenKeys { files, ingest_file_key: None })?)
+    let keys = OpenKeys { files, ingest_file_key: None, histories };
+    sendable(claimed.seal(request.query, request.rules.digest(), &keys)?)
+}
+
+/// What opens the histories of those tables that are about subjects, sorted by table.
+fn histories(store: &KeyStore, rules: &Rules) -> Result<Vec<HistoryKey>, KeyError> {
+    let about = rules.tables().iter().filter(|table| !table.schema.subjects().is_empty());
+    let facts = about.map(|table| FactTable { dataset: table.dataset.clone(), table: table.name().clone() });
+    let mut keys = facts.map(|table| store.history_key(&table)).collect::<Result<Vec<_>, _>>()?;
+    keys.sort_unstable_by(|one, other| one.table.cmp(&other.table));
+    Ok(keys)
+}
+
+/// Records a release, if it follows the last one of its table's rows.
+pub(super) fn record(store: &KeyStore, request: &Release) -> Result<Committed, RecordError> {
+    let Commitment { sequence, head, answer_key, again } = store.record_release(&request.table, &request.commitment)?;
+    if !again {
+        tracing::info!(table = %request.table, sequence, "keys: a release was recorded");
+    }
+    Ok(Committed { sequence, head, answer_key })
 }
 
 /// Sees to it that these columns' keys are given to no question any more.
@@ -199,6 +249,34 @@ impl Hiding {
             dataset: self.dataset.to_string(),
             table: self.table.to_string(),
             columns: self.columns.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl Release {
+    pub(super) fn parse(wire: wire::CommitReleaseRequest) -> Option<Self> {
+        Some(Self { table: wire.table.parse().ok()?, commitment: wire.commitment })
+    }
+
+    pub(super) fn to_wire(&self) -> wire::CommitReleaseRequest {
+        wire::CommitReleaseRequest { table: self.table.to_string(), commitment: self.commitment.clone() }
+    }
+}
+
+impl Committed {
+    /// Takes the key out of its message and erases the message. What tonic buffered of it is not ours to erase.
+    pub(super) fn parse(mut wire: wire::CommitReleaseResponse) -> Option<Self> {
+        let answer_key = Key::try_from(wire.answer_key.as_slice());
+        wire.answer_key.zeroize();
+        let head = wire.history_sha256.as_slice().try_into().ok()?;
+        Some(Self { sequence: wire.sequence, head, answer_key: answer_key.ok()? })
+    }
+
+    pub(super) fn to_wire(&self) -> wire::CommitReleaseResponse {
+        wire::CommitReleaseResponse {
+            answer_key: self.answer_key.expose().to_vec(),
+            sequence: self.sequence,
+            history_sha256: self.head.to_vec(),
         }
     }
 }

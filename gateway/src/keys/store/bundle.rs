@@ -34,6 +34,15 @@ pub(super) struct Place<'a> {
 impl KeyStore {
     /// Seals a secret into its file, durably; `false` when there is one.
     pub(super) fn create_bundle(&self, place: &Place<'_>, secret: &[u8]) -> Result<bool, KeyError> {
+        self.name(&place.path, &self.seal_bundle(place, secret)?)
+    }
+
+    /// Seals a secret into the place of another, durably. After an error, either may be there.
+    pub(super) fn replace_bundle(&self, place: &Place<'_>, secret: &[u8]) -> Result<(), KeyError> {
+        self.replace(&place.path, &self.seal_bundle(place, secret)?)
+    }
+
+    fn seal_bundle(&self, place: &Place<'_>, secret: &[u8]) -> Result<Vec<u8>, KeyError> {
         let dataset = self.current_dataset_key(place.dataset)?;
         let label = Label { kind: place.kind, wrapped_by: dataset.name, name: place.name(), suites: dataset.suites };
         let key = random()?;
@@ -45,7 +54,7 @@ impl KeyStore {
             .map_err(|_| damaged(&place.path)(NotTheKey))?;
         bytes.extend_from_slice(&sealed);
         bytes.extend_from_slice(&tag);
-        self.name(&place.path, &bytes)
+        Ok(bytes)
     }
 
     /// Opens a secret; `None` when there is none, or it was destroyed.

@@ -1,4 +1,9 @@
-use octroi_attest::{Launch, Recipient, Zone, envelope::Expected, reference::NotApproved};
+use octroi_attest::{
+    Launch, Recipient, Zone,
+    envelope::Expected,
+    history::{NO_RELEASE, after, framed, open_answer},
+    reference::NotApproved,
+};
 use octroi_proto::wire::{v1, zone};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -6,7 +11,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::keys::{
     ZoneKeyError,
+    client::ReleaseError,
     launches::tests::{Host, at},
+    root::RootKey,
     server::tests::{Running, me},
     store::{ingest, table::tests::table, tests::store},
 };
@@ -102,6 +109,73 @@ fn a_question_is_given_the_keys_that_its_files_were_written_with() {
     assert_eq!(opened.files[1].columns["ville"], written[0].files[0].columns["ville"]);
     assert_eq!(opened.files[1].footer, written[0].files[0].footer);
     assert!(opened.ingest_file_key.is_none());
+}
+
+#[test]
+fn a_question_is_given_the_histories_of_its_tables_that_are_about_somebody() {
+    let fixture = Fixture::new();
+    fixture.load(1, false);
+    let stations = v1::TableSchema {
+        name: "stations".into(),
+        columns: vec![v1::Column {
+            name: "line".into(),
+            r#type: v1::ColumnType::String.into(),
+            ..v1::Column::default()
+        }],
+        subjects: Vec::new(),
+        public: true,
+    };
+    let elsewhere = RuledTable { dataset: "hospital".parse().unwrap(), ..census(&[]) };
+    let tables = vec![census(&[]), RuledTable::parse("mobility", Some(stations)).unwrap(), elsewhere];
+    let rules = Rules::new(tables, Vec::new(), 11).unwrap();
+    let ask = |id: u8| {
+        let recipient = Recipient::generate().unwrap();
+        let files = [columns(1, &["age"])];
+        let launch = fixture.host.launch(id, recipient.public_key());
+        let sealed = fixture.ask_under(rules.clone(), &launch, &files).unwrap();
+        let expected =
+            Expected { work: [99; 16].into(), launch: [id; 16].into(), files: &files, rules: rules.digest() };
+        recipient.open(&sealed, &expected, at(1)).unwrap()
+    };
+    let opened = ask(8);
+    let named: Vec<_> = opened.histories.iter().map(|history| history.table.as_str()).collect();
+    assert_eq!(named, ["hospital/people", "recensement/people"]);
+    let history = opened.history("recensement/people").unwrap();
+    assert_eq!(history.sequence, 0);
+    let release = history.seal(b"record", b"answer").unwrap();
+    let request = Release { table: release.table.parse().unwrap(), commitment: release.commitment };
+    record(&fixture.store, &request).unwrap();
+    let later = ask(9);
+    assert_eq!(later.history("recensement/people").unwrap().sequence, 1);
+    assert_eq!(later.history("recensement/people").unwrap().open(&framed(&release.record).unwrap()).unwrap().len(), 1);
+    assert_eq!(later.history("hospital/people").unwrap().sequence, 0);
+    // New keys for new rows, and the history goes on.
+    fixture.store.destroy_table_keys(&dataset(), [1; 16].into()).unwrap();
+    fixture.load(1 + 1, false);
+    assert_eq!(fixture.store.history_key(&request.table).unwrap().sequence, 1);
+}
+
+#[tokio::test]
+async fn a_release_is_recorded_through_serve_and_outlives_a_restart() {
+    let mut running = Running::start(me()).await;
+    let made_up = Release { table: "recensement/people".parse().unwrap(), commitment: vec![7; 132] };
+    assert!(matches!(running.client.commit_release(&made_up).await, Err(ReleaseError::Denied(_))));
+    let release = |running: &Running| {
+        let root = RootKey::load(&running.folder.path().join("root.key")).unwrap();
+        let store = KeyStore::open(running.folder.path(), root).unwrap();
+        let history = store.history_key(&made_up.table).unwrap();
+        (history.seal(b"record", b"answer").unwrap(), history)
+    };
+    let [(one, _), (other, _)] = [release(&running), release(&running)];
+    let request = |release: &zone::SealedRelease| Release { commitment: release.commitment.clone(), ..made_up.clone() };
+    let recorded = running.client.commit_release(&request(&one)).await.unwrap();
+    assert_eq!((recorded.sequence, recorded.head), (1, after(&NO_RELEASE, &one.record)));
+    assert_eq!(open_answer(&recorded.answer_key, &one.answer).unwrap(), b"answer");
+    running.restart().await;
+    assert!(matches!(running.client.commit_release(&request(&other)).await, Err(ReleaseError::Superseded)));
+    assert_eq!(running.client.commit_release(&request(&one)).await.unwrap(), recorded, "asked again, it is the same");
+    assert_eq!(release(&running).1.head, recorded.head);
+    assert!(!format!("{recorded:?}").contains("answer_key: ["), "{recorded:?}");
 }
 
 #[test]
