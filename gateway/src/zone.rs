@@ -8,6 +8,7 @@
 //!   -> Admitted    the entry is durable: only now does the question go in
 //!   -> Planning    Rejected at once, or the zone names the columns it needs
 //!   -> Keyed       the key process sealed their keys to that launch
+//!   -> Sealed      an answer about somebody: the history has its release before it opens, or the question is asked again
 //!   -> Verdict     -> release tick: permits again, entry durable and proven -> Released<AnswerTable> | refused
 //! ```
 //!
@@ -21,11 +22,13 @@
 mod admit;
 mod ask;
 mod borders;
+mod history;
 mod json;
 pub mod load;
 mod pack;
 mod pad;
 mod receipt;
+mod record;
 mod release;
 mod run;
 mod share;
@@ -47,13 +50,15 @@ use tokio::{sync::Semaphore, time};
 
 use admit::{Admitted, Admitting};
 use receipt::Ground;
+use record::Shown;
 use run::{Planned, Planning};
 use share::Shares;
 use subject::Subject;
-use verdict::{Cause, Verdict};
+use verdict::{Cause, Told, Verdict};
 
 pub use ask::{Ask, MOST_DATASETS, datasets};
-pub use borders::{Holding, Keys, NoKeys, Register, Unavailable};
+pub use borders::{Holding, Keys, NoKeys, NotCommitted, Register, Unavailable};
+pub use history::{Histories, NoHistories};
 pub use json::{AnswerObject, InvalidAnswer, parse_answer};
 pub use pack::{NoFolder, PackError, Packs};
 pub use pad::{padded, padded_json};
@@ -153,6 +158,8 @@ pub struct Borders<R, K> {
     pub keys: K,
     /// Disks of table files.
     pub packs: Packs,
+    /// What was released before.
+    pub histories: Histories,
 }
 
 #[derive(Debug)]
@@ -161,6 +168,7 @@ struct Inner<R, K> {
     host: lease::Client,
     keys: K,
     packs: Packs,
+    histories: Histories,
     clock: SharedClock,
     limits: Limits,
     ticks: Ticks,
@@ -170,18 +178,28 @@ struct Inner<R, K> {
     configuration: [u8; 32],
 }
 
+/// A zone that was leased, and how long it may take.
+struct Room {
+    frames: lease::Frames,
+    deadline: time::Instant,
+}
+
 impl<R: Register, K: Keys> Zone<R, K> {
     /// The station over these borders. `configuration` is the SHA-256 of the configuration and the policies in force.
     pub fn new(borders: Borders<R, K>, limits: Limits, configuration: [u8; 32], clock: SharedClock) -> Self {
-        let Borders { register, host, keys, packs } = borders;
+        let Borders { register, host, keys, packs, histories } = borders;
         let ticks = Ticks::every(limits.release_tick);
         let (seats, shares) = (Semaphore::new(limits.questions), Shares::new(limits.per_organisation));
-        Self(Arc::new(Inner { register, host, keys, packs, clock, limits, ticks, seats, shares, configuration }))
+        let inner =
+            Inner { register, host, keys, packs, histories, clock, limits, ticks, seats, shares, configuration };
+        Self(Arc::new(inner))
     }
 
-    /// The longest that an answer may take to leave: the zone's wall time and a tick, with time for what surrounds them.
+    /// The longest that an answer may take to leave: each try's zone and turn, and a tick, with time for what surrounds
+    /// them.
     pub fn patience(&self) -> Duration {
-        self.0.limits.wall + self.0.limits.release_tick + SURROUNDINGS
+        let Limits { wall, release_tick, .. } = self.0.limits;
+        TRIES * (wall + wall + QUEUED) + release_tick + SURROUNDINGS
     }
 
     /// Asks. When the future is dropped, the zone ends with it.
@@ -196,21 +214,18 @@ impl<R: Register, K: Keys> Zone<R, K> {
         let rules = rules.map_err(|error| Unavailable(error.into()))?;
         let organisation = admitting.organisation()?;
         let share = this.shares.take(organisation.clone()).ok_or(AskError::Busy)?;
-        let disk = this.packs.pack(&organisation, admitting.subject()).await;
-        let disk = disk.inspect_err(|error| admitting.damaged(error))?;
-        let lease = this.lease(organisation, admitting.backend());
-        let descriptors = Descriptors { data: disk, output: None };
-        let leased = time::timeout(QUEUED, this.host.lease(&lease, descriptors)).await.map_err(|_| AskError::Busy)?;
-        let Leased { launch, frames } = leased.map_err(|error| no_lease(error, lease.backend))?;
-        let deadline = time::Instant::now() + this.limits.wall;
+        let (backend, subject) = (admitting.backend(), admitting.subject().clone());
+        let shown = self.shown(&subject, Vec::new()).await?;
+        let leased = self.lease(&organisation, backend, &subject, &shown).await;
+        let (launch, room) = leased.inspect_err(|error| admitting.damaged(error))?;
         let mut admitted = admitting.admit(launch).await?;
-        let verdict = time::timeout_at(deadline, self.run(frames, &mut admitted, rules)).await;
-        let verdict = match verdict.unwrap_or(Ok(Verdict::Withheld(Cause::Timeout))) {
-            Ok(verdict) => verdict,
+        let verdict = match self.try_once(room, &mut admitted, &rules, shown).await {
             Err(rejection) => {
                 admitted.rejected();
                 return Err(AskError::Rejected(rejection));
             }
+            Ok(Verdict::Withheld(Cause::Superseded)) => self.try_again(&mut admitted, &organisation, &rules).await,
+            Ok(verdict) => verdict,
         };
         drop(share);
         this.ticks.next().await;
@@ -218,34 +233,113 @@ impl<R: Register, K: Keys> Zone<R, K> {
         release::release(admitted, verdict, ground).await
     }
 
-    /// The question in its zone, from its arrival to the verdict. The zone is gone when this returns.
-    async fn run(&self, frames: lease::Frames, admitted: &mut Admitted<R>, rules: Rules) -> Result<Verdict, Rejection> {
+    /// Asks again what was superseded, each time after its tables' turns have come. It knows by now that there would be an
+    /// answer: whatever ends it is an end like every other.
+    async fn try_again(&self, admitted: &mut Admitted<R>, organisation: &OrganisationId, rules: &Rules) -> Verdict {
+        for _ in 1..TRIES {
+            let verdict = match self.next_try(admitted, organisation, rules).await {
+                Ok(Ok(verdict)) => verdict,
+                // What the question says by itself, its first zone would have said.
+                Ok(Err(_rejection)) => Verdict::Withheld(Cause::ZoneLied),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a question was not asked again");
+                    break;
+                }
+            };
+            if verdict != Verdict::Withheld(Cause::Superseded) {
+                return verdict;
+            }
+        }
+        Verdict::Withheld(Cause::Superseded)
+    }
+
+    async fn next_try(
+        &self,
+        admitted: &mut Admitted<R>,
+        organisation: &OrganisationId,
+        rules: &Rules,
+    ) -> Result<Result<Verdict, Rejection>, AskError> {
+        let (backend, subject) = (admitted.ask().backend(), admitted.subject().clone());
+        let turns = self.turns(&subject).await.ok_or(AskError::Busy)?;
+        let shown = self.shown(&subject, turns).await?;
+        let (launch, room) = self.lease(organisation, backend, &subject, &shown).await?;
+        admitted.again(launch).await?;
+        Ok(self.try_once(room, admitted, rules, shown).await)
+    }
+
+    /// A zone with the question's disk.
+    async fn lease(
+        &self,
+        organisation: &OrganisationId,
+        backend: Backend,
+        subject: &Subject,
+        shown: &Shown,
+    ) -> Result<(wire::SignedLaunch, Room), AskError> {
         let this = &*self.0;
-        let question = question(admitted, &rules, &this.limits);
-        let Ok(planning) = Planning::begin(frames, question).await else { return Ok(run::lost()) };
+        let disk = this.packs.pack(organisation, subject, &shown.histories).await?;
+        let lease = this.lease(organisation.clone(), backend);
+        let descriptors = Descriptors { data: disk, output: None };
+        let leased = time::timeout(QUEUED, this.host.lease(&lease, descriptors)).await.map_err(|_| AskError::Busy)?;
+        let Leased { launch, frames } = leased.map_err(|error| no_lease(error, lease.backend))?;
+        Ok((launch, Room { frames, deadline: time::Instant::now() + this.limits.wall }))
+    }
+
+    /// The question in one zone, to its verdict.
+    async fn try_once(
+        &self,
+        Room { frames, deadline }: Room,
+        admitted: &mut Admitted<R>,
+        rules: &Rules,
+        shown: Shown,
+    ) -> Result<Verdict, Rejection> {
+        let told = time::timeout_at(deadline, self.run(frames, admitted, rules, &shown)).await;
+        match told.unwrap_or(Ok(Told::Ended(Verdict::Withheld(Cause::Timeout))))? {
+            Told::Sealed(sealed) => Ok(self.record(*sealed, shown.turns).await),
+            // The key process knew of a release that was not there yet when the disk was packed.
+            Told::Ended(Verdict::Withheld(Cause::HistoryDamaged)) if shown.outdated(&self.0.histories) => {
+                Ok(Verdict::Withheld(Cause::Superseded))
+            }
+            Told::Ended(verdict) => Ok(verdict),
+        }
+    }
+
+    /// The question in its zone, from its arrival to what the zone makes of it. The zone is gone when this returns.
+    async fn run(
+        &self,
+        frames: lease::Frames,
+        admitted: &mut Admitted<R>,
+        rules: &Rules,
+        shown: &Shown,
+    ) -> Result<Told, Rejection> {
+        let this = &*self.0;
+        let question = question(admitted, rules, shown, &this.limits);
+        let Ok(planning) = Planning::begin(frames, question).await else { return Ok(Told::Ended(run::lost())) };
         let wants = match planning.planned(admitted.subject()).await {
             Planned::Rejected(rejection) => return Err(rejection),
-            Planned::Ended(verdict) => return Ok(verdict),
+            Planned::Ended(verdict) => return Ok(Told::Ended(verdict)),
             Planned::Wants(wants) => wants,
         };
         // What was granted may have ended while the zone planned.
         if admitted.renew().is_err() {
-            return Ok(Verdict::Withheld(Cause::PermitEnded));
+            return Ok(Told::Ended(Verdict::Withheld(Cause::PermitEnded)));
+        }
+        if shown.outdated(&this.histories) {
+            return Ok(Told::Ended(Verdict::Withheld(Cause::Superseded)));
         }
         let request = ColumnKeys {
             query: WorkId::from(*admitted.query_id()),
             launch: admitted.launch().clone(),
             files: wants.files().to_vec(),
             expires: this.clock.now().saturating_add(this.limits.wall).unwrap_or(Instant::MAX),
-            rules,
+            rules: rules.clone(),
         };
         let keyed = match this.keys.seal(request).await {
             Ok(sealed) => wants.unlock(sealed).await,
-            Err(error) => return Ok(Verdict::Withheld(Cause::of_keys(&error))),
+            Err(error) => return Ok(Told::Ended(Verdict::Withheld(Cause::of_keys(&error)))),
         };
         match keyed {
-            Ok(keyed) => Ok(keyed.verdict(&this.limits).await),
-            Err(_) => Ok(run::lost()),
+            Ok(keyed) => Ok(keyed.told(admitted.subject(), &this.limits).await),
+            Err(_) => Ok(Told::Ended(run::lost())),
         }
     }
 }
@@ -275,7 +369,7 @@ fn no_lease(error: LeaseError, backend: Backend) -> AskError {
     }
 }
 
-fn question<R: Register>(admitted: &Admitted<R>, rules: &Rules, limits: &Limits) -> wire::Question {
+fn question<R: Register>(admitted: &Admitted<R>, rules: &Rules, shown: &Shown, limits: &Limits) -> wire::Question {
     wire::Question {
         query_id: admitted.query_id().to_vec(),
         launch_id: admitted.launch_id(),
@@ -289,6 +383,7 @@ fn question<R: Register>(admitted: &Admitted<R>, rules: &Rules, limits: &Limits)
             result_bytes: limits.result_bytes,
             wall_milliseconds: milliseconds(limits.wall),
         }),
+        histories: shown.to_zone(),
     }
 }
 
@@ -327,5 +422,7 @@ const NOT_RELEASED: &str =
 pub(crate) const HOST_GRACE: Duration = Duration::from_secs(5);
 /// How long a question waits for a zone before its asker is told to come back.
 const QUEUED: Duration = Duration::from_secs(120);
-/// The queue for a zone, and twice as much for packing and the evidence.
-const SURROUNDINGS: Duration = Duration::from_secs(3 * 120);
+/// For packing and the evidence.
+const SURROUNDINGS: Duration = Duration::from_secs(2 * 120);
+/// How often a question is asked before it is given up, when others' releases come first each time.
+const TRIES: u32 = 3;

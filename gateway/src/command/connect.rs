@@ -165,7 +165,7 @@ pub(crate) async fn every<T>(
     }
 }
 
-/// The largest answer to a question: 15 MiB, padded to a power of two, with room for its frame.
+/// The largest answer to a question: 11 MiB, padded to a power of two, with room for its frame.
 const MOST_ANSWER: usize = 33 << 20;
 /// The most items a page may hold.
 pub(crate) const PAGE: u32 = 1_000;

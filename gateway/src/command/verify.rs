@@ -112,6 +112,7 @@ fn show(verified: &VerifiedReceipt, args: &Args, output: Output) {
         ("accelerator", launch.accelerator.clone()),
         ("image", format!("{} ({MEASUREMENT})", hex::encode(&launch.image))),
         ("template", format!("{template} ({MEASUREMENT})")),
+        ("history", history(release)),
         ("policy", hex::encode(&release.policy_sha256)),
         ("configuration", hex::encode(&release.configuration_sha256)),
         ("answer", hex::encode(&release.answer_sha256)),
@@ -120,6 +121,15 @@ fn show(verified: &VerifiedReceipt, args: &Args, output: Output) {
     output.fields(fields.iter().map(|(name, value)| (*name, value.as_str())));
     output.say(entry.statement());
     output.say(format!("checked: {}", checked.join(", ")));
+}
+
+/// Where the release stands among all of the same rows.
+fn history(release: &v1::ReleasedAnswer) -> String {
+    let v1::ReleasedAnswer { history_table, history_sequence, history_sha256, .. } = release;
+    if history_table.is_empty() {
+        return "none (the answer is about nobody)".to_owned();
+    }
+    format!("release {history_sequence} of {history_table}, {}", hex::encode(history_sha256))
 }
 
 /// The question in a file. An editor's last line feed is not part of it.

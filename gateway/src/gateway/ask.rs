@@ -14,10 +14,13 @@ use crate::{
     answer::{Chain, Refusal},
     authenticate::Caller,
     authorise::{AskDataset, Decided, DeniedKind, Permit},
-    keys::{Client, ColumnKeys, client::ZoneKeyError},
+    keys::{
+        Client, ColumnKeys, Committed, Release,
+        client::{ReleaseError, ZoneKeyError},
+    },
     listen::Patience,
     settings,
-    zone::{self, Ask, AskError, Holding, NoKeys, Outcome, Unavailable},
+    zone::{self, Ask, AskError, Holding, NoKeys, NotCommitted, Outcome, Unavailable},
 };
 
 impl Gateway {
@@ -127,6 +130,17 @@ impl zone::Keys for Client {
                 | ZoneKeyError::Stanza
                 | ZoneKeyError::TooMany => NoKeys::Refused,
                 ZoneKeyError::Unavailable(_) => NoKeys::Unavailable,
+            }
+        })
+    }
+
+    async fn commit(&self, release: Release) -> Result<Committed, NotCommitted> {
+        self.commit_release(&release).await.map_err(|error| {
+            tracing::warn!(table = %release.table, cause = %Chain(&error), "a release was not recorded");
+            match error {
+                ReleaseError::Superseded => NotCommitted::Superseded,
+                ReleaseError::Denied(_) => NotCommitted::Denied,
+                ReleaseError::Malformed | ReleaseError::Unavailable(_) => NotCommitted::Unavailable,
             }
         })
     }

@@ -18,7 +18,7 @@ use crate::{
     serve::{AssembleError, Foundation, House},
     settings::{self, AuthorityName, Settings},
     zone::{
-        self, Borders, NoFolder, Packs, Zone,
+        self, Borders, Histories, NoFolder, Packs, Zone,
         load::{self, Loads},
     },
 };
@@ -45,7 +45,8 @@ pub async fn assemble(foundation: Foundation) -> Result<House, AssembleError> {
         let loads = loads.clone();
         async move { loads.sweep().await }
     });
-    let borders = Borders { register: register.clone(), host, keys: keys.clone(), packs };
+    let histories = Histories::new(&settings.zone.histories)?;
+    let borders = Borders { register: register.clone(), host, keys: keys.clone(), packs, histories };
     let zone = Zone::new(borders, (&settings.zone).into(), configuration, Arc::clone(&clock));
     let objects =
         Objects::new(backend, keys.clone(), register, Arc::clone(&clock), Limits::try_from(&settings.objects)?);

@@ -49,7 +49,7 @@ pub struct Zone {
     /// Rows of an answer.
     pub result_rows: Count<1, 1_000_000>,
     /// Bytes of an answer.
-    pub result_bytes: Bytes<4096, 15_728_640>,
+    pub result_bytes: Bytes<4096, 11_534_336>,
     /// Each released cell is about at least this many subjects.
     pub least_subjects: Count<{ LEAST_SUBJECTS as u64 }, 1_000_000>,
     /// The text of a question.
@@ -60,6 +60,8 @@ pub struct Zone {
     pub packs: PathBuf,
     /// All packs together.
     pub packs_bytes: Bytes<1_048_576, 1_125_899_906_842_624>,
+    /// The folder of histories: sealed records of what was released, which must not be lost.
+    pub histories: PathBuf,
     /// The folder of loads under way: sealed rows as they came, and what a zone made of them.
     pub loads: PathBuf,
     /// Loads in serve at once.
@@ -95,6 +97,7 @@ impl Default for Zone {
             questions: const { Count::of(128) },
             packs: "state/packs".into(),
             packs_bytes: const { Bytes::of(68_719_476_736) },
+            histories: "state/histories".into(),
             loads: "state/loads".into(),
             loads_at_once: const { Count::of(2) },
             max_load_bytes: const { Bytes::of(8_589_934_592) },

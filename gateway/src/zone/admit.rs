@@ -27,6 +27,7 @@ pub(super) struct Admitted<R: Register> {
     permits: Vec<Permit<AskDataset>>,
     ask: Ask,
     subject: Subject,
+    grants: Vec<String>,
     decided: Decided,
     query_id: [u8; 16],
     launch: wire::SignedLaunch,
@@ -77,8 +78,8 @@ impl<R: Register> Admitting<R> {
     }
 
     /// Puts it on record that a stored file is not what was loaded.
-    pub(super) fn damaged(&self, error: &PackError) {
-        if let PackError::Damaged { dataset, file } | PackError::Missing { dataset, file } = error {
+    pub(super) fn damaged(&self, error: &AskError) {
+        if let AskError::Pack(PackError::Damaged { dataset, file } | PackError::Missing { dataset, file }) = error {
             let key = file.path(dataset);
             let failure = v1::IntegrityFailure { dataset: dataset.to_string(), key, version: 0 };
             self.register.note(&self.decided, Record::IntegrityFailure(failure));
@@ -89,23 +90,36 @@ impl<R: Register> Admitting<R> {
     pub(super) async fn admit(self, launch: wire::SignedLaunch) -> Result<Admitted<R>, AskError> {
         let mut query_id = [0; 16];
         getrandom::fill(&mut query_id).map_err(|error| Unavailable(error.into()))?;
-        let record = v1::AdmittedQuery {
-            query_id: query_id.to_vec(),
-            datasets: self.permits.iter().map(|permit| dataset(permit).to_string()).collect(),
-            tables: self.subject.queried(),
-            purpose: self.ask.purpose().to_string(),
-            sql: self.ask.sql().to_owned(),
-            grants: self.grants,
-            launch: launch.launch.clone(),
-            launch_signature: launch.signature.clone(),
-        };
-        self.register.record(&self.decided, Record::AdmittedQuery(record)).await?;
-        let Self { register, permits, ask, subject, decided, .. } = self;
-        Ok(Admitted { register, permits, ask, subject, decided, query_id, launch, ended: false })
+        let Self { register, permits, ask, subject, grants, decided } = self;
+        // Nothing of it is in the evidence before, so nothing of its end either.
+        let mut admitted = Admitted { register, permits, ask, subject, grants, decided, query_id, launch, ended: true };
+        admitted.record().await?;
+        admitted.ended = false;
+        Ok(admitted)
     }
 }
 
 impl<R: Register> Admitted<R> {
+    /// The same question in another zone, once the evidence has that.
+    pub(super) async fn again(&mut self, launch: wire::SignedLaunch) -> Result<(), Unavailable> {
+        self.launch = launch;
+        self.record().await
+    }
+
+    async fn record(&self) -> Result<(), Unavailable> {
+        let record = v1::AdmittedQuery {
+            query_id: self.query_id.to_vec(),
+            datasets: self.permits.iter().map(|permit| dataset(permit).to_string()).collect(),
+            tables: self.subject.queried(),
+            purpose: self.ask.purpose().to_string(),
+            sql: self.ask.sql().to_owned(),
+            grants: self.grants.clone(),
+            launch: self.launch.launch.clone(),
+            launch_signature: self.launch.signature.clone(),
+        };
+        self.register.record(&self.decided, Record::AdmittedQuery(record)).await
+    }
+
     pub(super) fn ask(&self) -> &Ask {
         &self.ask
     }

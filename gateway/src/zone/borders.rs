@@ -12,7 +12,7 @@ use octroi_proto::{
 
 use crate::{
     authorise::{AskDataset, Decided, Permit},
-    keys::ColumnKeys,
+    keys::{ColumnKeys, Committed, Release},
 };
 
 /// The register could not be read, or the evidence not written: nothing is answered without.
@@ -64,6 +64,10 @@ pub trait Register: Clone + Send + Sync + 'static {
 pub trait Keys: Send + Sync + 'static {
     /// Seals these columns' keys to this launch.
     fn seal(&self, request: ColumnKeys) -> impl Future<Output = Result<SealedKeys, NoKeys>> + Send;
+
+    /// Has a release recorded, if it follows the last one of its table's rows. Recorded already and still the last one, it
+    /// is recorded all the same.
+    fn commit(&self, release: Release) -> impl Future<Output = Result<Committed, NotCommitted>> + Send;
 }
 
 /// Why no keys were sealed.
@@ -73,6 +77,20 @@ pub enum NoKeys {
     #[error("the key process refused")]
     Refused,
     /// It could not be reached, or failed.
+    #[error("the key process cannot be reached or failed")]
+    Unavailable,
+}
+
+/// Why a release was not recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotCommitted {
+    /// Another one came first: it never will be.
+    #[error("another release of the same rows came first")]
+    Superseded,
+    /// No zone of ours sealed it: it never will be.
+    #[error("the key process refused")]
+    Denied,
+    /// Nobody knows: it may be recorded, now or in a moment.
     #[error("the key process cannot be reached or failed")]
     Unavailable,
 }

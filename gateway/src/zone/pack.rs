@@ -7,13 +7,15 @@
 //! A pack is made once per set of files and kept while it is used, within a bound of bytes; the one least recently used
 //! goes first. Its file has no name once it is made, so that a crash leaves nothing behind; whoever has a descriptor
 //! keeps what it reads. Every file is held against its pinned SHA-256 while it is copied. Organisations take turns at
-//! copying, as they do at zones, so that whoever asks of many large tables waits in a line of its own. Trusts the
-//! folder's file system between the copying and the reading: the zone checks pins and tags again.
+//! copying, as they do at zones, so that whoever asks of many large tables waits in a line of its own. Behind the files
+//! there is room for the histories of releases: what was released since is written there, at most 32 MiB a table, before a
+//! zone is given the disk. Histories only grow, so that no zone sees what it was shown change. Trusts the folder's file
+//! system between the copying and the reading: the zone checks pins and tags again.
 
 use std::{
     collections::HashMap,
     fs::{self, File, OpenOptions},
-    io,
+    io::{self, Read as _, Seek as _, SeekFrom},
     os::{fd::OwnedFd, unix::fs::FileExt as _, unix::fs::OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::{
@@ -28,7 +30,10 @@ use octroi_proto::{DatasetId, FileId, OrganisationId};
 use ring::digest;
 use tokio::sync::watch;
 
-use super::subject::{DISK, Placed, Subject, TooLarge};
+use super::{
+    history::Kept,
+    subject::{DISK, Placed, Subject, TooLarge},
+};
 use crate::{
     durable::ensure_folder,
     object::{Backend, store::StoreError},
@@ -110,15 +115,24 @@ struct Shelf {
 
 #[derive(Debug)]
 struct Pack {
-    file: File,
+    disk: Arc<Disk>,
     bytes: u64,
     /// When it was last wanted.
     wanted: u64,
 }
 
+/// A pack's file.
+#[derive(Debug)]
+struct Disk {
+    reading: File,
+    writing: Arc<File>,
+    /// Bytes of histories that lie on it, by their offset.
+    written: Mutex<HashMap<u64, u64>>,
+}
+
 /// What there is of a pack.
 enum Found {
-    There(io::Result<File>),
+    There(Arc<Disk>),
     /// It is being copied until this ends.
     Copied(watch::Receiver<()>),
     Absent,
@@ -145,13 +159,23 @@ impl Packs {
         Ok(Self(Arc::new(Inner { backend, folder: folder.to_owned(), most_bytes, made, turns, shelf })))
     }
 
-    /// A disk with the subject's files, for somebody of this organisation; none for a subject without files. Giving up
-    /// leaves the line.
+    /// A disk with the subject's files and these histories, each at its offset, for somebody of this organisation; none
+    /// for a subject without files. Giving up leaves the line.
     pub(super) async fn pack(
         &self,
         organisation: &OrganisationId,
         subject: &Subject,
+        histories: &[(u64, Kept)],
     ) -> Result<Option<OwnedFd>, PackError> {
+        let Some(disk) = self.files(organisation, subject).await? else { return Ok(None) };
+        let given = disk.reading.try_clone()?;
+        let histories = histories.to_vec();
+        let write = move || histories.iter().try_for_each(|(offset, kept)| disk.write_history(*offset, kept));
+        tokio::task::spawn_blocking(write).await.map_err(io::Error::other)??;
+        Ok(Some(given.into()))
+    }
+
+    async fn files(&self, organisation: &OrganisationId, subject: &Subject) -> Result<Option<Arc<Disk>>, PackError> {
         let bytes = subject.files().map(|(_, placed)| placed.file.length).sum();
         if bytes == 0 {
             return Ok(None);
@@ -163,7 +187,7 @@ impl Packs {
         loop {
             let found = self.0.shelf().find(name);
             match found {
-                Found::There(file) => return Ok(Some(file?.into())),
+                Found::There(disk) => return Ok(Some(disk)),
                 Found::Copied(mut ends) => {
                     // Nothing is ever sent: what comes is the end.
                     let _ended = ends.changed().await;
@@ -175,7 +199,7 @@ impl Packs {
                         let subject = subject.clone();
                         // In a task of its own: a copying that was begun is worth ending, whoever goes away meanwhile.
                         let made = tokio::spawn(copying.run(subject)).await;
-                        return Ok(Some(made.map_err(io::Error::other)??.into()));
+                        return Ok(Some(made.map_err(io::Error::other)??));
                     }
                 }
             }
@@ -190,12 +214,11 @@ impl Packs {
 }
 
 impl Copying {
-    async fn run(self, subject: Subject) -> Result<File, PackError> {
+    async fn run(self, subject: Subject) -> Result<Arc<Disk>, PackError> {
         let inner = &self.packs.0;
-        let file = inner.make(&subject).await?;
-        let given = file.try_clone()?;
-        inner.shelf().keep(self.name, file, self.bytes, inner.most_bytes);
-        Ok(given)
+        let disk = Arc::new(inner.make(&subject).await?);
+        inner.shelf().keep(self.name, Arc::clone(&disk), self.bytes, inner.most_bytes);
+        Ok(disk)
     }
 }
 
@@ -210,7 +233,7 @@ impl Inner {
         self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn make(&self, subject: &Subject) -> Result<File, PackError> {
+    async fn make(&self, subject: &Subject) -> Result<Disk, PackError> {
         let path = self.folder.join(format!("{}.new", self.made.fetch_add(1, Ordering::Relaxed)));
         let open = || -> io::Result<(File, File)> {
             // What a process that was killed here left behind.
@@ -231,7 +254,7 @@ impl Inner {
         }
         writing.set_len(DISK)?;
         metrics::counter!("octroi_packs_made_total").increment(1);
-        Ok(reading)
+        Ok(Disk { reading, writing, written: Mutex::default() })
     }
 
     async fn copy(&self, dataset: &DatasetId, placed: &Placed, to: &Arc<File>) -> Result<(), PackError> {
@@ -259,13 +282,30 @@ impl Inner {
     }
 }
 
+impl Disk {
+    /// Writes what was committed since this was last done, behind what lies there. Blocking.
+    fn write_history(&self, offset: u64, kept: &Kept) -> io::Result<()> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let begins = written.get(&offset).copied().unwrap_or_default();
+        let Some(more) = kept.extent.bytes.checked_sub(begins).filter(|more| *more > 0) else { return Ok(()) };
+        let mut records = File::open(&kept.path)?;
+        records.seek(SeekFrom::Start(begins))?;
+        let mut bytes = Vec::new();
+        // Fewer than there were: the zone will say so.
+        records.take(more).read_to_end(&mut bytes)?;
+        self.writing.write_all_at(&bytes, offset + begins)?;
+        written.insert(offset, begins + bytes.len() as u64);
+        Ok(())
+    }
+}
+
 impl Shelf {
     fn find(&mut self, name: Name) -> Found {
         self.now += 1;
         match (self.packs.get_mut(&name), self.copyings.get(&name)) {
             (Some(pack), _) => {
                 pack.wanted = self.now;
-                Found::There(pack.file.try_clone())
+                Found::There(Arc::clone(&pack.disk))
             }
             (None, Some(ends)) => Found::Copied(ends.clone()),
             (None, None) => Found::Absent,
@@ -282,10 +322,10 @@ impl Shelf {
         true
     }
 
-    fn keep(&mut self, name: Name, file: File, bytes: u64, most: u64) {
+    fn keep(&mut self, name: Name, disk: Arc<Disk>, bytes: u64, most: u64) {
         self.make_room(bytes, most);
         self.now += 1;
-        self.packs.insert(name, Pack { file, bytes, wanted: self.now });
+        self.packs.insert(name, Pack { disk, bytes, wanted: self.now });
     }
 
     /// Lets go of the least recently used, until there is room for one more of so many bytes.
@@ -302,13 +342,17 @@ impl Shelf {
     }
 }
 
-/// SHA-256 of the files in order, each by its id, its length and its pinned digest.
+/// SHA-256 of the files in order, each by its id, its length and its pinned digest, and of where histories lie.
 fn name(subject: &Subject) -> Name {
     let mut context = digest::Context::new(&digest::SHA256);
     for (table, Placed { file, .. }) in subject.files() {
         context.update(file.id.path(&table.dataset).as_bytes());
         context.update(&file.length.to_be_bytes());
         context.update(&file.sha256);
+    }
+    for (table, offset) in subject.facts() {
+        context.update(table.to_string().as_bytes());
+        context.update(&offset.to_be_bytes());
     }
     let mut name = [0; 32];
     name.copy_from_slice(context.finish().as_ref());
@@ -322,7 +366,10 @@ const AT_ONCE: usize = 2;
 
 #[cfg(test)]
 mod tests {
-    use super::{super::tests::world, *};
+    use super::{
+        super::{history::Extent, tests::world},
+        *,
+    };
 
     /// A store whose file `n` has these bytes.
     fn store(folder: &Path, files: &[&[u8]]) -> Subject {
@@ -356,7 +403,7 @@ mod tests {
         let large = vec![7; 300_000];
         let subject = store(folder.path(), &[b"one", &large, b"three"]);
         let packs = packs(folder.path(), 1 << 20);
-        let disk = File::from(packs.pack(&somebody(), &subject).await.unwrap().unwrap());
+        let disk = File::from(packs.pack(&somebody(), &subject, &[]).await.unwrap().unwrap());
         assert_eq!(disk.metadata().unwrap().len(), DISK);
         for ((_, placed), bytes) in subject.files().zip([&b"one"[..], &large, b"three"]) {
             let mut found = vec![0; bytes.len()];
@@ -365,7 +412,7 @@ mod tests {
         }
         assert!(disk.write_all_at(b"x", 0).is_err());
         assert_eq!(fs::read_dir(folder.path().join("packs")).unwrap().count(), 0, "no name is left");
-        assert!(packs.pack(&somebody(), &world::subject(&[])).await.unwrap().is_none());
+        assert!(packs.pack(&somebody(), &world::subject(&[]), &[]).await.unwrap().is_none());
     }
 
     #[tokio::test]
@@ -374,7 +421,7 @@ mod tests {
         let subject = store(folder.path(), &[&[1; 100_000]]);
         let packs = packs(folder.path(), 1 << 20);
         let somebody = somebody();
-        let wanted = futures::future::join_all((0..16).map(|_| packs.pack(&somebody, &subject))).await;
+        let wanted = futures::future::join_all((0..16).map(|_| packs.pack(&somebody, &subject, &[]))).await;
         for disk in wanted {
             assert_eq!(read(disk.unwrap(), 4_096, 4), [1; 4]);
         }
@@ -390,12 +437,12 @@ mod tests {
         let path = folder.path().join(placed.file.id.path(&table.dataset));
         for bad in [&b"as it was loadeD"[..], b"as it was loade", b"as it was loaded!"] {
             fs::write(&path, bad).unwrap();
-            assert!(matches!(packs.pack(&somebody(), &subject).await, Err(PackError::Damaged { .. })));
+            assert!(matches!(packs.pack(&somebody(), &subject, &[]).await, Err(PackError::Damaged { .. })));
         }
         fs::remove_file(&path).unwrap();
-        assert!(matches!(packs.pack(&somebody(), &subject).await, Err(PackError::Missing { .. })));
+        assert!(matches!(packs.pack(&somebody(), &subject, &[]).await, Err(PackError::Missing { .. })));
         fs::write(&path, b"as it was loaded").unwrap();
-        assert_eq!(read(packs.pack(&somebody(), &subject).await.unwrap(), 4_096, 2), b"as");
+        assert_eq!(read(packs.pack(&somebody(), &subject, &[]).await.unwrap(), 4_096, 2), b"as");
     }
 
     #[tokio::test]
@@ -403,18 +450,46 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let subjects: Vec<_> = [b'a', b'b', b'c'].iter().map(|byte| store(folder.path(), &[&[*byte; 40]])).collect();
         let packs = packs(folder.path(), 100);
-        let kept = packs.pack(&somebody(), &subjects[0]).await.unwrap();
+        let kept = packs.pack(&somebody(), &subjects[0], &[]).await.unwrap();
         for subject in [1, 0, 2, 0] {
-            packs.pack(&somebody(), &subjects[subject]).await.unwrap();
+            packs.pack(&somebody(), &subjects[subject], &[]).await.unwrap();
         }
         assert_eq!(packs.0.made.load(Ordering::Relaxed), 3, "the first was wanted again, so the second went");
-        packs.pack(&somebody(), &subjects[1]).await.unwrap();
+        packs.pack(&somebody(), &subjects[1], &[]).await.unwrap();
         assert_eq!(packs.0.made.load(Ordering::Relaxed), 4);
         assert!(packs.0.shelf().bytes() <= 100);
         assert_eq!(read(kept, 4_096, 1), b"a", "what is in use stays readable");
-        let refused = packs.pack(&somebody(), &store(folder.path(), &[&[9; 101]])).await;
+        let refused = packs.pack(&somebody(), &store(folder.path(), &[&[9; 101]]), &[]).await;
         assert!(matches!(refused, Err(PackError::Bound { bytes: 101, most: 100 })));
     }
+
+    #[tokio::test]
+    async fn histories_grow_on_a_disk_that_is_shared_and_shared_disks_are_not_copied_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let subject = store(folder.path(), &[b"rows"]);
+        let (packs, path) = (packs(folder.path(), 1 << 20), folder.path().join("records"));
+        let (table, offset) = subject.facts().remove(0);
+        let kept = |bytes: u64| Kept {
+            table: table.clone(),
+            path: path.clone(),
+            extent: Extent { sequence: 1, bytes, head: [1; 32] },
+        };
+        fs::write(&path, b"onetwo, of which nobody knows").unwrap();
+        let mut disks = Vec::new();
+        for bytes in [0, 3, 3, 6, 3] {
+            disks.push(packs.pack(&somebody(), &subject, &[(offset, kept(bytes))]).await.unwrap());
+        }
+        assert_eq!(packs.0.made.load(Ordering::Relaxed), 1);
+        for disk in disks {
+            assert_eq!(read(disk, offset, 8), *b"onetwo\0\0");
+        }
+        // Fewer than there were.
+        packs.pack(&somebody(), &subject, &[(offset, kept(99))]).await.unwrap();
+        fs::remove_file(&path).unwrap();
+        let refused = packs.pack(&somebody(), &subject, &[(offset, kept(100))]).await;
+        assert!(matches!(refused, Err(PackError::Folder(_))));
+    }
+
     #[tokio::test]
     async fn whoever_wants_many_packs_waits_in_a_line_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
@@ -429,7 +504,7 @@ mod tests {
             let (packs, organisation, subject, tell) =
                 (packs.clone(), organisation.clone(), subject.clone(), tell.clone());
             tokio::spawn(async move {
-                let pack = packs.pack(&organisation, &subject).await;
+                let pack = packs.pack(&organisation, &subject, &[]).await;
                 tell.send(organisation.to_string()).unwrap();
                 pack.map(drop)
             })
@@ -463,10 +538,10 @@ mod tests {
         let subject = store(folder.path(), &[b"rows"]);
         let (packs, somebody) = (packs(folder.path(), 1 << 20), somebody());
         let turns = [packs.0.turns.take(&somebody).await.unwrap(), packs.0.turns.take(&somebody).await.unwrap()];
-        let waits = tokio::time::timeout(std::time::Duration::from_millis(50), packs.pack(&somebody, &subject));
+        let waits = tokio::time::timeout(std::time::Duration::from_millis(50), packs.pack(&somebody, &subject, &[]));
         assert!(waits.await.is_err());
         assert_eq!(packs.0.turns.waiting(), 0);
         drop(turns);
-        assert!(packs.pack(&somebody, &subject).await.unwrap().is_some());
+        assert!(packs.pack(&somebody, &subject, &[]).await.unwrap().is_some());
     }
 }

@@ -14,7 +14,7 @@ use prost::Message as _;
 use ring::{digest, hmac};
 use serde::{Deserialize, Serialize};
 
-use super::{Register, Unavailable, admit::Admitted};
+use super::{Register, Unavailable, admit::Admitted, verdict::Recorded};
 use crate::evidence::{ProofFile, Verified, VerifierKey, VerifyError, verify_proof};
 
 /// What stands while answers are released.
@@ -34,7 +34,7 @@ impl Prepared {
     /// The record of this answer's release.
     pub(super) fn new<R: Register>(
         admitted: &Admitted<R>,
-        answer: &v1::AnswerTable,
+        (answer, recorded): (&v1::AnswerTable, Option<&Recorded>),
         ground: Ground,
     ) -> Result<Self, Unavailable> {
         let mut query_key = [0; 32];
@@ -53,6 +53,9 @@ impl Prepared {
             owners: admitted.owners(),
             notice: NOTICE.to_owned(),
             query_key_sha256: sha256(&query_key),
+            history_table: recorded.map(|it| it.table.to_string()).unwrap_or_default(),
+            history_sequence: recorded.map(|it| it.sequence).unwrap_or_default(),
+            history_sha256: recorded.map(|it| it.head.to_vec()).unwrap_or_default(),
         };
         Ok(Self { record, query_key })
     }
@@ -211,6 +214,9 @@ mod tests {
         assert!(ReceiptFile::claims(&text) && !ReceiptFile::claims(&checkpoint));
         let holds = verify(&text, &checkpoint, &key, Some(&sql), Some(&answer)).unwrap();
         assert_eq!((holds.launch().backend.as_str(), holds.release().least_subjects), ("vm", 11));
+        let release = holds.release();
+        assert_eq!((release.history_table.as_str(), release.history_sequence), ("mobility/trips", 1));
+        assert_eq!(release.history_sha256.len(), 32);
         let other = verify(&text, &checkpoint, &key, Some(&format!("{sql} ")), None);
         assert_eq!(other, Err(ReceiptError::OtherQuestion));
         let other = verify(&text, &checkpoint, &key, None, Some(&v1::AnswerTable::default()));

@@ -45,8 +45,9 @@ pub(super) async fn release<R: Register>(
         Verdict::Withheld(cause) => cause,
         Verdict::Answered(_) if admitted.renew().is_err() => Cause::PermitEnded,
         Verdict::Answered(sound) => {
-            let answer = sound.into_table();
-            let Prepared { record, query_key } = Prepared::new(&admitted, &answer, ground)?;
+            let (answer, recorded) = sound.into_parts();
+            let prepared = Prepared::new(&admitted, (&answer, recorded.as_ref()), ground)?;
+            let Prepared { record, query_key } = prepared;
             let proof = admitted.released(record).await?;
             let receipt = v1::Receipt { proof: Some(proof), query_key: query_key.to_vec() };
             metrics::counter!("octroi_questions_total", "verdict" => "released").increment(1);

@@ -6,7 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use octroi_attest::{FileColumns, frame::FrameError, said::MOST_REQUEST};
+use octroi_attest::{
+    FileColumns,
+    frame::FrameError,
+    history::{COMMITMENT_BYTES, LONGEST_TABLE, MOST_RECORD, SEAL},
+    said::MOST_REQUEST,
+};
 use octroi_host::lease::{Frames, ReceiveError};
 use octroi_proto::{
     DatasetId, FileId,
@@ -17,7 +22,7 @@ use octroi_proto::{
 
 use super::{
     Limits, Subject,
-    verdict::{self, Cause, Verdict},
+    verdict::{self, Cause, Told, Verdict},
 };
 
 /// The zone has the question and no key.
@@ -111,18 +116,18 @@ impl Wants {
 }
 
 impl Keyed {
-    /// How it ends.
-    pub(super) async fn verdict(mut self, limits: &Limits) -> Verdict {
-        let most = usize::try_from(limits.result_bytes).unwrap_or(usize::MAX).saturating_add(AROUND);
+    /// What it makes of the question. The zone is gone when this returns.
+    pub(super) async fn told(mut self, subject: &Subject, limits: &Limits) -> Told {
+        let most = usize::try_from(limits.result_bytes).unwrap_or(usize::MAX).saturating_add(AROUND + AROUND_RELEASE);
         match receive(&mut self.frames, most).await {
-            Ok(Message::Answer(answer)) => verdict::answered(answer, limits),
-            Ok(Message::Withheld(withheld)) => verdict::withheld(&withheld),
+            Ok(Message::Answer(answer)) => verdict::answered(answer, subject, limits),
+            Ok(Message::Withheld(withheld)) => Told::Ended(verdict::withheld(&withheld)),
             // It knows data now: what it has against the question may be made of it.
             Ok(Message::Rejected(_) | Message::KeyRequest(_))
             | Ok(Message::Warm(_) | Message::Ready(_) | Message::LoadKeyRequest(_) | Message::Loaded(_)) => {
-                Verdict::Withheld(Cause::ZoneLied)
+                Told::Ended(Verdict::Withheld(Cause::ZoneLied))
             }
-            Err(cause) => Verdict::Withheld(cause),
+            Err(cause) => Told::Ended(Verdict::Withheld(cause)),
         }
     }
 }
@@ -196,6 +201,8 @@ const CODES: &[&str] = &["syntax", "unknown_table", "unknown_column", "not_allow
 const MOST_TEXT: usize = 1_000;
 /// Bytes of a frame that say what is in it.
 const AROUND: usize = 64;
+/// What a sealed answer has besides: its record, its commitment, its table's name, and the seals.
+const AROUND_RELEASE: usize = MOST_RECORD + LONGEST_TABLE + COMMITMENT_BYTES + 2 * SEAL;
 
 #[cfg(test)]
 mod tests {

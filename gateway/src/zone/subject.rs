@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use octroi_attest::{RuledTable, Rules, rules::InvalidRules};
+use octroi_attest::{RuledTable, Rules, history::MOST_BYTES, rules::InvalidRules};
 use octroi_proto::{DatasetId, FileId, ReleasePolicy, StoredTableFile, TableSchema, wire::v1, wire::zone as wire};
 use prost::Message as _;
 use ring::digest;
 
 use super::Holding;
+use crate::keys::FactTable;
 
 /// The tables of a question. A table whose name is nowhere in the SQL cannot be meant by it, so its files stay away.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub(super) struct Table {
     /// 0 before the first load.
     pub(super) version: u64,
     pub(super) files: Vec<Placed>,
+    /// Where on the disk the history of its releases lies; none, for a table about nobody.
+    pub(super) history: Option<u64>,
 }
 
 /// A file and where it lies on the question's disk.
@@ -64,9 +67,14 @@ impl Subject {
                     let end = offset.checked_add(length).and_then(|end| end.checked_next_multiple_of(ALIGNED));
                     offset = end.filter(|end| *end <= DISK).ok_or(TooLarge)?;
                 }
-                tables.push(Table { dataset: dataset.clone(), schema: schema.clone(), version, files });
+                tables.push(Table { dataset: dataset.clone(), schema: schema.clone(), version, files, history: None });
             }
             policies.extend(holding.policy.filter(|_| tables.iter().any(|table| table.dataset == dataset)));
+        }
+        // Behind the files, which stay where they are while histories grow.
+        for table in tables.iter_mut().filter(|table| !table.schema.subjects().is_empty()) {
+            table.history = Some(offset);
+            offset = offset.checked_add(HISTORY).filter(|end| *end <= DISK).ok_or(TooLarge)?;
         }
         policies.sort_by(|one, other| one.dataset().as_str().cmp(other.dataset().as_str()));
         Ok(Self { tables, policies, policy })
@@ -80,6 +88,14 @@ impl Subject {
     /// The table of a file, if the question is about it.
     pub(super) fn table_of(&self, id: &FileId) -> Option<&Table> {
         self.files().find(|(_, placed)| placed.file.id == *id).map(|(table, _)| table)
+    }
+
+    /// The tables that are about subjects, sorted, and where on the disk the history of each lies.
+    pub(super) fn facts(&self) -> Vec<(FactTable, u64)> {
+        let facts = self.tables.iter().filter_map(|table| Some((table.fact_table(), table.history?)));
+        let mut facts: Vec<_> = facts.collect();
+        facts.sort_unstable();
+        facts
     }
 
     /// What the question is held to.
@@ -105,6 +121,10 @@ impl Subject {
 }
 
 impl Table {
+    fn fact_table(&self) -> FactTable {
+        FactTable { dataset: self.dataset.clone(), table: self.schema.name().clone() }
+    }
+
     fn to_zone(&self) -> wire::Table {
         let file = |Placed { file, offset }: &Placed| wire::TableFile {
             file_id: file.id.as_bytes().to_vec(),
@@ -153,6 +173,8 @@ fn sha256(parts: impl Iterator<Item = Vec<u8>>) -> [u8; 32] {
 /// Files begin at multiples of this, the first one behind a header of the same size.
 const ALIGNED: u64 = 4096;
 const FIRST: u64 = ALIGNED;
+/// What is kept free for a history; a multiple of [`ALIGNED`].
+const HISTORY: u64 = MOST_BYTES as u64;
 /// The size that every disk of a zone claims to have.
 pub(super) const DISK: u64 = 64 << 30;
 
@@ -169,14 +191,16 @@ mod tests {
         assert_eq!(offsets, [4_096, 8_192, 12_288]);
         assert_eq!(subject.queried().len(), 1);
         assert_eq!(subject.to_zone()[0].files[2].disk_offset, 12_288);
+        assert_eq!(subject.facts(), [("mobility/trips".parse().unwrap(), 20_480)]);
     }
 
     #[test]
     fn tables_larger_than_a_disk_are_refused() {
-        let holding = world::holding(&[("trips", &[DISK - 4_096, 1])]);
+        let most = DISK - 4_096 - HISTORY;
+        let holding = world::holding(&[("trips", &[most, 1])]);
         let refused = Subject::new(vec![(world::dataset_id(), holding)], "FROM trips").unwrap_err();
         assert_eq!(refused, TooLarge);
-        let holding = world::holding(&[("trips", &[DISK - 4_096])]);
+        let holding = world::holding(&[("trips", &[most])]);
         assert!(Subject::new(vec![(world::dataset_id(), holding)], "FROM trips").is_ok());
     }
 

@@ -1,16 +1,49 @@
 //! How a question ends, from what its zone said: an answer of sound shape, or none. A zone that has seen data is
-//! hostile: its answer is bounded, typed, and made anew from what was understood.
+//! hostile: its answer is bounded, typed, and made anew from what was understood. An answer that is about somebody is
+//! sealed, and opens once its release is recorded; one in clear is taken where the question's tables are about nobody.
 
+use octroi_attest::{
+    history::{self, COMMITMENT_BYTES, Head, MOST_RECORD, SEAL},
+    said,
+};
 use octroi_proto::{
     Instant,
     wire::{
         v1::{AnswerColumn, AnswerRow, AnswerTable, AnswerValue, answer_value::Value},
-        zone::{Answer, Withheld},
+        zone::{Answer, SealedRelease, Withheld, answer},
     },
 };
 use prost::Message as _;
 
-use super::{Limits, NoKeys};
+use super::{Limits, NoKeys, Subject, history::NotRecorded};
+use crate::keys::{Committed, FactTable};
+
+/// What a zone made of a question once it had keys.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Told {
+    /// An answer that cannot be read yet.
+    Sealed(Box<Sealed>),
+    /// The end of it.
+    Ended(Verdict),
+}
+
+/// A sealed answer within its bounds, of rows that the question is about. Only this module makes one.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sealed {
+    table: FactTable,
+    release: SealedRelease,
+}
+
+/// A release that the history has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Recorded {
+    /// Of whose rows.
+    pub(super) table: FactTable,
+    /// 1 for the first one of these rows.
+    pub(super) sequence: u64,
+    /// What the history comes to with it.
+    pub(super) head: Head,
+}
 
 /// How a question ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,9 +54,13 @@ pub(super) enum Verdict {
     Withheld(Cause),
 }
 
-/// An answer whose rows fit its columns and whose size fits the limits. Only this module makes one.
+/// An answer whose rows fit its columns and whose size fits the limits, recorded unless it is about nobody. Only this
+/// module makes one.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Sound(AnswerTable);
+pub(super) struct Sound {
+    table: AnswerTable,
+    recorded: Option<Recorded>,
+}
 
 /// Why nothing leaves: for auditors and stewards, in the evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +83,14 @@ pub(super) enum Cause {
     KeysRefused,
     /// The key process failed.
     KeysUnavailable,
+    /// Other releases of the same rows came first, each time.
+    Superseded,
+    /// The history of releases is not what was recorded.
+    HistoryDamaged,
+    /// The history of releases has no room for another one.
+    HistoryFull,
+    /// The release could not be kept.
+    HistoryUnkept,
     /// What was granted had ended by the release.
     PermitEnded,
     /// The question was not allowed by itself; its asker was told why.
@@ -67,6 +112,10 @@ impl Cause {
             Self::TooLarge => "too_large",
             Self::KeysRefused => "keys_refused",
             Self::KeysUnavailable => "keys_unavailable",
+            Self::Superseded => "superseded",
+            Self::HistoryDamaged => "history_damaged",
+            Self::HistoryFull => "history_full",
+            Self::HistoryUnkept => "history_unkept",
             Self::PermitEnded => "permit_ended",
             Self::Rejected => "rejected",
             Self::Abandoned => "abandoned",
@@ -75,7 +124,11 @@ impl Cause {
 
     /// What a zone says of itself. A word that is not of the list says nothing: it could be made of data.
     fn of_zone(word: &str) -> Self {
-        ZONES.iter().find(|known| **known == word).map_or(Self::Unnamed, |known| Self::Zone(known))
+        match word {
+            "history_damaged" => Self::HistoryDamaged,
+            "history_full" => Self::HistoryFull,
+            word => ZONES.iter().find(|known| **known == word).map_or(Self::Unnamed, |known| Self::Zone(known)),
+        }
     }
 }
 
@@ -87,6 +140,7 @@ const ZONES: &[&str] = &[
     "engine_failed",
     "too_many_rows",
     "too_few_subjects",
+    "disclosive",
     "keys_refused",
 ];
 
@@ -99,18 +153,81 @@ impl Cause {
     }
 }
 
-impl Sound {
-    pub(super) fn into_table(self) -> AnswerTable {
-        self.0
+impl From<NotRecorded> for Cause {
+    fn from(error: NotRecorded) -> Self {
+        match error {
+            NotRecorded::Superseded => Self::Superseded,
+            NotRecorded::Denied => Self::ZoneLied,
+            NotRecorded::Full => Self::HistoryFull,
+            NotRecorded::Damaged => Self::HistoryDamaged,
+            NotRecorded::Unkept => Self::HistoryUnkept,
+            NotRecorded::Unavailable => Self::KeysUnavailable,
+        }
     }
 }
 
-/// The end that a zone's answer is.
-pub(super) fn answered(answer: Answer, limits: &Limits) -> Verdict {
-    match answer.table.map(|table| sound(table, limits)) {
-        Some(Ok(table)) => Verdict::Answered(Sound(table)),
-        Some(Err(cause)) => Verdict::Withheld(cause),
-        None => Verdict::Withheld(Cause::ZoneLied),
+impl Sound {
+    pub(super) fn into_parts(self) -> (AnswerTable, Option<Recorded>) {
+        (self.table, self.recorded)
+    }
+}
+
+impl Sealed {
+    fn parse(release: SealedRelease, subject: &Subject, limits: &Limits) -> Result<Self, Cause> {
+        let about = subject.facts().into_iter().map(|(table, _)| table);
+        let table = about.into_iter().find(|table| table.to_string() == release.table).ok_or(Cause::ZoneLied)?;
+        if release.commitment.len() != COMMITMENT_BYTES || release.record.len() < SEAL || release.answer.len() < SEAL {
+            return Err(Cause::ZoneLied);
+        }
+        let answer = u64::try_from(release.answer.len() - SEAL).unwrap_or(u64::MAX);
+        if release.record.len() > MOST_RECORD + SEAL || answer > limits.result_bytes {
+            return Err(Cause::TooLarge);
+        }
+        Ok(Self { table, release })
+    }
+
+    /// Of whose rows.
+    pub(super) fn table(&self) -> &FactTable {
+        &self.table
+    }
+
+    /// Its place in their history, by its zone.
+    pub(super) fn sequence(&self) -> u64 {
+        self.release.sequence
+    }
+
+    /// The record and the commitment to it, which are of no use afterwards.
+    pub(super) fn take_record(&mut self) -> (Vec<u8>, Vec<u8>) {
+        (std::mem::take(&mut self.release.record), std::mem::take(&mut self.release.commitment))
+    }
+
+    /// The end that it is, once it is recorded.
+    pub(super) fn opened(self, committed: &Committed, limits: &Limits) -> Verdict {
+        let opened = history::open_answer(&committed.answer_key, &self.release.answer).ok();
+        let Some(table) = opened.and_then(|answer| said::decode_table(&answer).ok()) else {
+            return Verdict::Withheld(Cause::ZoneLied);
+        };
+        let Committed { sequence, head, .. } = *committed;
+        ended(table, Some(Recorded { table: self.table, sequence, head }), limits)
+    }
+}
+
+/// What a zone's answer is.
+pub(super) fn answered(answer: Answer, subject: &Subject, limits: &Limits) -> Told {
+    match answer.answer {
+        Some(answer::Answer::Release(release)) => match Sealed::parse(release, subject, limits) {
+            Ok(sealed) => Told::Sealed(Box::new(sealed)),
+            Err(cause) => Told::Ended(Verdict::Withheld(cause)),
+        },
+        Some(answer::Answer::Table(table)) if subject.facts().is_empty() => Told::Ended(ended(table, None, limits)),
+        Some(answer::Answer::Table(_)) | None => Told::Ended(Verdict::Withheld(Cause::ZoneLied)),
+    }
+}
+
+fn ended(table: AnswerTable, recorded: Option<Recorded>, limits: &Limits) -> Verdict {
+    match sound(table, limits) {
+        Ok(table) => Verdict::Answered(Sound { table, recorded }),
+        Err(cause) => Verdict::Withheld(cause),
     }
 }
 
@@ -223,9 +340,71 @@ mod tests {
     }
 
     fn end(table: AnswerTable) -> Option<Cause> {
-        match answered(Answer { table: Some(table) }, &world::limits()) {
-            Verdict::Answered(_) => None,
-            Verdict::Withheld(cause) => Some(cause),
+        match answered(plain(table), &subject(&[]), &world::limits()) {
+            Told::Ended(Verdict::Answered(sound)) => {
+                assert_eq!(sound.recorded, None);
+                None
+            }
+            Told::Ended(Verdict::Withheld(cause)) => Some(cause),
+            Told::Sealed(_) => panic!("sealed"),
+        }
+    }
+
+    fn plain(table: AnswerTable) -> Answer {
+        Answer { answer: Some(answer::Answer::Table(table)) }
+    }
+
+    fn subject(about: &[&str]) -> Subject {
+        let holding = world::holding_about(about, &[("trips", &[9])]);
+        Subject::new(vec![(world::dataset_id(), holding)], "trips").unwrap()
+    }
+
+    fn history_key() -> octroi_attest::HistoryKey {
+        octroi_attest::HistoryKey { table: "mobility/trips".into(), key: [7; 32].into(), sequence: 4, head: [1; 32] }
+    }
+
+    fn told(about: &[&str], change: impl FnOnce(&mut SealedRelease)) -> Told {
+        let mut release = history_key().seal(b"record", &good().encode_to_vec()).unwrap();
+        change(&mut release);
+        answered(Answer { answer: Some(answer::Answer::Release(release)) }, &subject(about), &world::limits())
+    }
+
+    #[test]
+    fn an_answer_about_somebody_is_sealed_and_one_about_nobody_is_not() {
+        let Told::Sealed(mut sealed) = told(&["person"], |_| ()) else { panic!("it is sound") };
+        assert_eq!((sealed.table().to_string().as_str(), sealed.sequence()), ("mobility/trips", 5));
+        let (_, commitment) = sealed.take_record();
+        let history::Commitment { sequence, head, answer_key, .. } = history_key().commit(&commitment).unwrap();
+        let committed = Committed { sequence, head, answer_key };
+        let Verdict::Answered(sound) = sealed.clone().opened(&committed, &world::limits()) else { panic!("withheld") };
+        let table = "mobility/trips".parse().unwrap();
+        assert_eq!(sound.into_parts(), (good(), Some(Recorded { table, sequence: 5, head })));
+        let other = Committed { answer_key: [1; 32].into(), ..committed };
+        assert_eq!(sealed.opened(&other, &world::limits()), Verdict::Withheld(Cause::ZoneLied));
+        let lied = Told::Ended(Verdict::Withheld(Cause::ZoneLied));
+        assert_eq!(answered(plain(good()), &subject(&["person"]), &world::limits()), lied);
+        assert_eq!(told(&[], |_| ()), lied);
+    }
+
+    #[test]
+    fn a_sealed_answer_is_within_its_bounds_before_anything_is_done_with_it() {
+        let lies: [fn(&mut SealedRelease); 6] = [
+            |it| it.table.clear(),
+            |it| it.table = "mobility/homes".into(),
+            |it| it.commitment.push(0),
+            |it| it.commitment.clear(),
+            |it| it.record.truncate(27),
+            |it| it.answer.truncate(27),
+        ];
+        for lie in lies {
+            assert_eq!(told(&["person"], lie), Told::Ended(Verdict::Withheld(Cause::ZoneLied)));
+        }
+        let floods: [fn(&mut SealedRelease); 2] = [
+            |it| it.record = vec![0; MOST_RECORD + SEAL + 1],
+            |it| it.answer = vec![0; usize::try_from(world::limits().result_bytes).unwrap() + SEAL + 1],
+        ];
+        for flood in floods {
+            assert_eq!(told(&["person"], flood), Told::Ended(Verdict::Withheld(Cause::TooLarge)));
         }
     }
 
@@ -281,7 +460,8 @@ mod tests {
         for (index, lie) in lies.into_iter().enumerate() {
             assert_eq!(alter(lie), Some(Cause::ZoneLied), "lie {index}");
         }
-        assert_eq!(answered(Answer { table: None }, &world::limits()), Verdict::Withheld(Cause::ZoneLied));
+        let nothing = answered(Answer { answer: None }, &subject(&[]), &world::limits());
+        assert_eq!(nothing, Told::Ended(Verdict::Withheld(Cause::ZoneLied)));
     }
 
     #[test]
@@ -302,6 +482,12 @@ mod tests {
     fn a_zone_names_causes_of_the_list_and_no_others() {
         let cause = |word: &str| withheld(&Withheld { cause: word.to_owned() });
         assert_eq!(cause("out_of_memory"), Verdict::Withheld(Cause::Zone("out_of_memory")));
+        for word in ["disclosive", "history_damaged", "history_full"] {
+            let Verdict::Withheld(cause) = cause(word) else { panic!("answered") };
+            assert_eq!(cause.as_str(), word);
+        }
+        // That others came first, the zone cannot know.
+        assert_eq!(cause("superseded"), Verdict::Withheld(Cause::Unnamed));
         assert_eq!(cause("Mme Martin, 12 rue de la Liberté"), Verdict::Withheld(Cause::Unnamed));
     }
 
@@ -309,7 +495,7 @@ mod tests {
         #[test]
         fn any_bytes_that_decode_are_an_answer_that_fits_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             let Ok(answer) = Answer::decode(bytes.as_slice()) else { return Ok(()) };
-            if let Verdict::Answered(Sound(table)) = answered(answer, &world::limits()) {
+            if let Told::Ended(Verdict::Answered(Sound { table, .. })) = answered(answer, &subject(&[]), &world::limits()) {
                 prop_assert!(table.rows.iter().all(|row| row.values.len() == table.columns.len()));
             }
         }

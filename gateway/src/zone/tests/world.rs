@@ -1,7 +1,8 @@
 //! What the station's tests stand on: a register with a real evidence store under it, keys that are sealed to nobody,
-//! and a zone host that follows a script.
+//! histories that are sealed in earnest, and a zone host that follows a script.
 
 use std::{
+    collections::{BTreeMap, VecDeque},
     path::Path,
     sync::{
         Arc, Mutex,
@@ -9,7 +10,10 @@ use std::{
     },
 };
 
-use octroi_attest::frame;
+use octroi_attest::{
+    HistoryKey, Key, frame,
+    history::{CommitError, NO_RELEASE},
+};
 use octroi_proto::{
     DatasetId, DatasetSchema, DatasetState, Grant, GrantAction, Level, Purpose, Role, TableVersion,
     wire::v1::{EvidenceProof, entry::Record},
@@ -18,7 +22,7 @@ use prost::Message as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{UnixListener, UnixStream},
-    sync::Notify,
+    sync::{Notify, Semaphore},
 };
 use wire::{to_host::Message as Said, to_zone::Message as Word};
 
@@ -27,6 +31,7 @@ use crate::{
     authorise::{Action as _, Decided, Lent, tests::fixture},
     clock::ManualClock,
     evidence::{Draft, KernelSalts, Store, VerifierKey},
+    keys::{Committed, FactTable, Release},
     object,
     settings::ObjectStoreSettings,
 };
@@ -56,6 +61,11 @@ pub(in super::super) fn dataset_id() -> DatasetId {
 
 /// Tables of `person`, `age` and the hidden `secret`, with files of these lengths, numbered from 0 throughout.
 pub(in super::super) fn holding(tables: &[(&str, &[u64])]) -> Holding {
+    holding_about(&["person"], tables)
+}
+
+/// The same, about these subjects, or about nobody.
+pub(in super::super) fn holding_about(subjects: &[&str], tables: &[(&str, &[u64])]) -> Holding {
     let column = |name: &str, hidden| v1::Column {
         name: name.into(),
         r#type: v1::ColumnType::Integer.into(),
@@ -65,8 +75,8 @@ pub(in super::super) fn holding(tables: &[(&str, &[u64])]) -> Holding {
     let schema = |(name, _): &(&str, &[u64])| v1::TableSchema {
         name: (*name).into(),
         columns: vec![column("person", false), column("age", false), column("secret", true)],
-        subjects: vec!["person".into()],
-        public: false,
+        subjects: subjects.iter().map(ToString::to_string).collect(),
+        public: subjects.is_empty(),
     };
     let schema = v1::DatasetSchema {
         dataset: dataset_id().to_string(),
@@ -139,6 +149,10 @@ pub(in super::super) fn launch() -> wire::SignedLaunch {
 pub(in super::super) enum Script {
     /// Says this, waiting for the question before the first word and for keys behind a request for them; then ends.
     Says(Vec<Said>),
+    /// Asks for keys, waits for a word of the test's, and releases [`answer`]; but changes the release first.
+    Releases(Arc<Semaphore>, fn(&mut wire::SealedRelease)),
+    /// The same, but says this instead.
+    SaysLate(Arc<Semaphore>, Said),
     Garbage,
     Hangs,
     Refuses(wire::LeaseRefusal),
@@ -146,7 +160,11 @@ pub(in super::super) enum Script {
 
 impl Script {
     pub(in super::super) fn answers() -> Self {
-        says(vec![wants(), Said::Answer(wire::Answer { table: Some(answer()) })])
+        Self::lies(|_| ())
+    }
+
+    pub(in super::super) fn lies(change: fn(&mut wire::SealedRelease)) -> Self {
+        Self::Releases(Arc::new(Semaphore::new(1)), change)
     }
 
     pub(in super::super) fn garbage() -> Self {
@@ -198,9 +216,12 @@ impl World {
         let packs = Packs::new(backend(folder.path()), &folder.path().join("packs"), 1 << 20, WAITING).unwrap();
         let socket = folder.path().join("zone.sock");
         let host = Arc::<Heard>::default();
-        tokio::spawn(follow(UnixListener::bind(&socket).unwrap(), scripts, Arc::clone(&host)));
+        let listener = UnixListener::bind(&socket).unwrap();
+        tokio::spawn(follow(listener, scripts, Arc::clone(&host)));
         let vault = Vault::default();
-        let borders = Borders { register: book.clone(), host: lease::Client::new(&socket), keys: vault.clone(), packs };
+        let histories = Histories::new(&folder.path().join("histories")).unwrap();
+        let host_client = lease::Client::new(&socket);
+        let borders = Borders { register: book.clone(), host: host_client, keys: vault.clone(), packs, histories };
         let zone = Zone::new(borders, limits(), [6; 32], ManualClock::at(fixture::EPOCH));
         Self { zone, book, vault, host, _folder: folder }
     }
@@ -230,7 +251,16 @@ impl World {
     }
 
     pub(in super::super) fn sealed(&self) -> Vec<ColumnKeys> {
-        self.vault.0.lock().unwrap().clone()
+        self.vault.0.asked.lock().unwrap().clone()
+    }
+
+    pub(in super::super) fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// Where records are kept.
+    pub(in super::super) fn histories(&self) -> std::path::PathBuf {
+        self._folder.path().join("histories")
     }
 
     pub(in super::super) fn checkpoint(&self) -> (String, VerifierKey) {
@@ -271,11 +301,13 @@ async fn follow(listener: UnixListener, scripts: Vec<Script>, heard: Arc<Heard>)
 
 async fn play(mut stream: UnixStream, script: Script, heard: Arc<Heard>) {
     read::<wire::LeaseRequest>(&mut stream).await.unwrap();
-    let answer = match &script {
+    let leased = match &script {
         Script::Refuses(reason) => wire::lease_answer::Answer::Refused(wire::LeaseRefused { reason: (*reason).into() }),
-        Script::Says(_) | Script::Garbage | Script::Hangs => wire::lease_answer::Answer::Launch(launch()),
+        Script::Says(_) | Script::Releases(..) | Script::SaysLate(..) | Script::Garbage | Script::Hangs => {
+            wire::lease_answer::Answer::Launch(launch())
+        }
     };
-    write(&mut stream, &wire::LeaseAnswer { answer: Some(answer) }).await;
+    write(&mut stream, &wire::LeaseAnswer { answer: Some(leased) }).await;
     let Some(Word::Question(question)) = read::<wire::ToZone>(&mut stream).await.and_then(|word| word.message) else {
         return;
     };
@@ -290,6 +322,20 @@ async fn play(mut stream: UnixStream, script: Script, heard: Arc<Heard>) {
                 }
             }
         }
+        Script::Releases(word, change) => {
+            let Some(history) = unlock(&mut stream).await else { return };
+            word.acquire().await.unwrap().forget();
+            let mut release = history.seal(b"record", &answer().encode_to_vec()).unwrap();
+            change(&mut release);
+            let answer = wire::Answer { answer: Some(wire::answer::Answer::Release(release)) };
+            write(&mut stream, &wire::ToHost { message: Some(Said::Answer(answer)) }).await;
+        }
+        Script::SaysLate(word, said) => {
+            if unlock(&mut stream).await.is_some() {
+                word.acquire().await.unwrap().forget();
+                write(&mut stream, &wire::ToHost { message: Some(said) }).await;
+            }
+        }
         Script::Garbage => stream.write_all(&[0xFF; 64]).await.unwrap_or_default(),
         Script::Hangs => {
             assert!(read::<wire::ToZone>(&mut stream).await.is_none());
@@ -297,6 +343,18 @@ async fn play(mut stream: UnixStream, script: Script, heard: Arc<Heard>) {
         }
         Script::Refuses(_) => {}
     }
+}
+
+/// Asks for keys, and takes the history that comes with them.
+async fn unlock(stream: &mut UnixStream) -> Option<HistoryKey> {
+    write(stream, &wire::ToHost { message: Some(wants()) }).await;
+    let Some(Word::Keys(keys)) = read::<wire::ToZone>(stream).await?.message else { panic!("no keys") };
+    let (sequence, head) = keys.ciphertext.split_first_chunk().unwrap();
+    Some(HistoryKey {
+        sequence: u64::from_le_bytes(*sequence),
+        head: head.try_into().unwrap(),
+        ..Vault::history(&"mobility/trips".parse().unwrap())
+    })
 }
 
 async fn read<M: prost::Message + Default>(stream: &mut UnixStream) -> Option<M> {
@@ -379,14 +437,69 @@ impl Register for Book {
     }
 }
 
-/// A key process that seals nothing, and remembers what it was asked for.
+/// A key process that seals nothing to nobody, and remembers what it was asked for. Its histories are real.
 #[derive(Clone, Default)]
-struct Vault(Arc<Mutex<Vec<ColumnKeys>>>);
+pub(in super::super) struct Vault(Arc<Safe>);
+
+#[derive(Default)]
+struct Safe {
+    asked: Mutex<Vec<ColumnKeys>>,
+    histories: Mutex<BTreeMap<FactTable, HistoryKey>>,
+    fates: Mutex<VecDeque<Fate>>,
+}
+
+/// What becomes of a call to record a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Fate {
+    /// It never arrives.
+    Lost,
+    /// Its answer never arrives.
+    Unanswered,
+}
+
+impl Vault {
+    /// Before the first release.
+    fn history(table: &FactTable) -> HistoryKey {
+        HistoryKey { table: table.to_string(), key: Key::from([7; 32]), sequence: 0, head: NO_RELEASE }
+    }
+
+    /// How far a history has gone.
+    pub(in super::super) fn stands(&self, table: &FactTable) -> HistoryKey {
+        self.0.histories.lock().unwrap().entry(table.clone()).or_insert_with(|| Self::history(table)).clone()
+    }
+
+    /// What becomes of the next calls.
+    pub(in super::super) fn fate(&self, fate: Fate) {
+        self.0.fates.lock().unwrap().push_back(fate);
+    }
+
+    fn record(&self, release: &Release) -> Result<Committed, NotCommitted> {
+        let history = self.stands(&release.table);
+        let committed = history.commit(&release.commitment).map_err(|error| match error {
+            CommitError::Superseded => NotCommitted::Superseded,
+            CommitError::Sealed => NotCommitted::Denied,
+        })?;
+        let (sequence, head) = (committed.sequence, committed.head);
+        self.0.histories.lock().unwrap().insert(release.table.clone(), HistoryKey { sequence, head, ..history });
+        Ok(Committed { sequence, head, answer_key: committed.answer_key })
+    }
+}
 
 impl Keys for Vault {
     async fn seal(&self, request: ColumnKeys) -> Result<wire::SealedKeys, NoKeys> {
-        self.0.lock().unwrap().push(request);
-        Ok(wire::SealedKeys::default())
+        self.0.asked.lock().unwrap().push(request);
+        let HistoryKey { sequence, head, .. } = self.stands(&"mobility/trips".parse().unwrap());
+        let ciphertext = [&sequence.to_le_bytes()[..], &head].concat();
+        Ok(wire::SealedKeys { ciphertext, ..wire::SealedKeys::default() })
+    }
+
+    async fn commit(&self, release: Release) -> Result<Committed, NotCommitted> {
+        // As over a socket: whoever waits may go away meanwhile.
+        tokio::task::yield_now().await;
+        let fate = self.0.fates.lock().unwrap().pop_front();
+        let recorded = if fate == Some(Fate::Lost) { None } else { Some(self.record(&release)) };
+        tokio::task::yield_now().await;
+        recorded.filter(|_| fate.is_none()).unwrap_or(Err(NotCommitted::Unavailable))
     }
 }
 
