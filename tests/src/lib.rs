@@ -3,6 +3,7 @@
 
 mod city;
 mod client;
+pub mod disclosure;
 mod disk;
 mod python;
 mod zone;

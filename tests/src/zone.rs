@@ -5,7 +5,7 @@ use std::{
     process::Command,
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{City, Said, Settings, octroi_binary};
 
@@ -98,6 +98,12 @@ impl City {
         self.octroi("claire", &["dataset", "schema", id, file.to_str().expect("a path")])
     }
 
+    /// Declares what may leave of a dataset, in the words of a policy's file; what was said.
+    pub fn policy(&self, id: &str, text: &str) -> Said {
+        let file = self.file(&format!("{id}.policy.toml"), text);
+        self.octroi("claire", &["dataset", "policy", id, file.to_str().expect("a path"), "--json"])
+    }
+
     /// Loads a file into a table; what was reported.
     pub fn load(&self, dataset: &str, table: &str, file: &Path, more: &[&str]) -> Said {
         let file = file.to_str().expect("a path");
@@ -118,6 +124,13 @@ impl City {
     /// Asks; the one object that `octroi query --json` prints.
     pub fn ask(&self, who: &str, dataset: &str, sql: &str) -> Value {
         self.query(who, &["--dataset", dataset, "--purpose", "research", "--json", sql]).expect().json()
+    }
+
+    /// What a question is refused with at once, over HTTPS: `code`, `detail`, and `from` and `to` where a piece is meant.
+    pub fn objection(&self, who: &str, dataset: &str, sql: &str) -> Value {
+        let body = json!({ "datasets": [dataset], "purpose": "research", "sql": sql }).to_string();
+        let answer = self.curl_as(who, &["--data", &body, &self.api("v1/queries")]).expect(400);
+        serde_json::from_slice(&answer.body).expect("problem details")
     }
 
     /// Runs `octroi query`.

@@ -3,7 +3,7 @@
 use octroi_tests::{Declared, rows};
 use serde_json::{Value, json};
 
-use super::{METERS, metered};
+use super::{COUNTED, METERS, POLICY, metered};
 
 /// What a question is refused with, at once.
 fn refusal(city: &octroi_tests::City, sql: &str) -> Value {
@@ -22,19 +22,20 @@ fn a_column_hidden_after_its_load_is_as_if_absent_and_its_key_is_given_no_more()
     let mark = city.data().join("keys/hidden/energie/meters.month");
     assert!(!mark.exists());
 
-    // What the register refuses hides nothing.
     let hidden = [
         METERS.columns[0],
         METERS.columns[1],
-        ("month", "integer", ", hidden = true"),
+        ("month", "integer", ", hidden = true, domain = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]"),
         METERS.columns[3],
         METERS.columns[4],
     ];
-    let other = Declared { columns: &hidden[..4], ..METERS };
-    city.declare("energie", "vm", &[other]).refused("must stay");
+    let hiding = Declared { columns: &hidden, ..METERS };
+    // What the register refuses hides nothing: neither what a policy speaks of, nor with another column left out.
+    city.declare("energie", "vm", &[hiding]).refused("tables[meters].columns[month]");
+    city.policy("energie", &without(POLICY, "month")).expect();
+    city.declare("energie", "vm", &[Declared { columns: &hidden[..4], ..METERS }]).refused("must stay");
     assert!(!mark.exists());
-
-    city.declare("energie", "vm", &[Declared { columns: &hidden, ..METERS }]).expect();
+    city.declare("energie", "vm", &[hiding]).expect();
     assert!(mark.exists(), "the key process knows of it");
     for shape in ["SELECT NAME, COUNT(*) FROM meters GROUP BY NAME", "SELECT AVG(wh) FROM meters WHERE NAME = 1"] {
         let [there, since, absent] = ["tenant", "month", "secret"].map(|name| {
@@ -45,7 +46,7 @@ fn a_column_hidden_after_its_load_is_as_if_absent_and_its_key_is_given_no_more()
         assert_eq!(there, absent);
         assert_eq!(since, absent);
     }
-    assert_eq!(rows(&city.ask("lena", "energie", total)), [json!([160])], "the others are asked as before");
+    assert_eq!(rows(&city.ask("lena", "energie", total)), [json!([COUNTED])], "the others are asked as before");
     city.declare("energie", "vm", &[METERS]).refused("must stay");
 }
 
@@ -59,6 +60,7 @@ fn a_table_about_nobody_says_so_or_is_refused() {
     city.octroi("claire", &["dataset", "schema", "energie", file.to_str().unwrap()]).refused("public = true");
 
     city.declare("energie", "vm", &[METERS, weather]).expect();
+    city.policy("energie", &format!("{POLICY}{WEATHER}")).expect();
     // Ten days, of which two are of no year that there is.
     let mut csv = "day,celsius\n0000-01-01,1.5\n".to_owned();
     for day in 1..=8 {
@@ -73,3 +75,19 @@ fn a_table_about_nobody_says_so_or_is_refused() {
     let one = city.ask("lena", "energie", "SELECT COUNT(*) n FROM weather WHERE day = DATE '2025-01-03'");
     assert_eq!(rows(&one), [json!([1])], "no rule protects a day");
 }
+
+/// A policy without a column's line.
+fn without(policy: &str, column: &str) -> String {
+    let named = format!("name = {column:?}");
+    policy.lines().filter(|line| !line.contains(&named)).map(|line| format!("{line}\n")).collect()
+}
+
+/// What may be asked of the weather.
+const WEATHER: &str = r#"
+[[tables]]
+name = "weather"
+columns = [
+  { name = "day", role = "dimension", calendar = { from = "2025-01-01", to = "2025-02-01", period = "day" } },
+  { name = "celsius", role = "measure" },
+]
+"#;

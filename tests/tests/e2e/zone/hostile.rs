@@ -5,15 +5,12 @@ use std::time::{Duration, Instant};
 use octroi_tests::{City, hostile_image};
 use serde_json::json;
 
-use super::{METERS, meters};
+use super::{meters, stock};
 
 /// Loads with the real guest, then asks with the hostile one, approved like it.
 fn taken_over() -> City {
     let mut city = City::asking(&[]);
-    city.sensitive("energie", "vm", &[METERS]);
-    let file = city.file("meters.csv", meters());
-    city.load("energie", "meters", &file, &[]).expect();
-    city.let_ask("lena", "energie");
+    stock(&city);
     assert!(city.stop().success());
     let image = format!("{:?}", hostile_image());
     city.set(&[("zone", "image", &image), ("zone", "query_seconds", "5")]);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use octroi_tests::{City, rows, wait_until, zone_image};
 
-use super::{COUNT, METERS, comm, descendants, is_machine, machines, metered, meters};
+use super::{COUNT, COUNTED, METERS, POLICY, comm, descendants, is_machine, machines, metered, meters};
 
 #[test]
 fn a_launch_that_is_not_approved_gets_no_key() {
@@ -73,12 +73,13 @@ fn the_process_sandbox_must_be_chosen_by_name_and_is_refused_where_a_machine_is_
     city.sensitive("energie-process", "process", &[METERS]);
     let file = city.file("meters.csv", meters());
     city.load("energie-process", "meters", &file, &[]).expect();
+    city.policy("energie-process", POLICY).expect();
     city.let_ask("lena", "energie-process");
     let receipt = city.beside("receipt.json");
     let mut all = words("energie-process", COUNT).to_vec();
     all.extend(["--receipt", receipt.to_str().unwrap()]);
     let answer = city.query("lena", &all).expect().json();
-    assert_eq!(rows(&answer)[0][0], 160);
+    assert_eq!(rows(&answer)[0][0], COUNTED);
     let checkpoint = city.beside("checkpoint");
     std::fs::write(&checkpoint, city.curl(&[&city.public("log/checkpoint")]).expect(200).body).unwrap();
     let verify = ["verify", receipt.to_str().unwrap(), "--checkpoint", checkpoint.to_str().unwrap()];

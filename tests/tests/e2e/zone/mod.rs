@@ -10,33 +10,50 @@ mod limits;
 mod load;
 mod policy;
 mod receipt;
+mod release;
 
 use octroi_tests::{City, Declared};
 
 /// All of the meters' readings.
 pub(crate) const COUNT: &str = "SELECT COUNT(*) n FROM meters";
+/// How many it is told that there are: 184, to the nearest multiple of 5.
+pub(crate) const COUNTED: i64 = 185;
 
-/// Households and their meters: 40 households in three districts, of which one has but five.
+/// Households and their meters: 46 households in four of five districts, of which two have too few.
 pub(crate) const METERS: Declared<'_> = Declared {
     name: "meters",
     columns: &[
         ("household", "string", ""),
-        ("district", "string", ", domain = [\"centre\", \"nord\", \"sud\", \"est\"]"),
-        ("month", "integer", ""),
+        ("district", "string", ", domain = [\"centre\", \"nord\", \"sud\", \"ouest\", \"est\"]"),
+        ("month", "integer", ", domain = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]"),
         ("wh", "integer", ", nullable = true"),
         ("tenant", "string", ", hidden = true, nullable = true"),
     ],
     subjects: &["household"],
 };
 
-/// Its rows: each household has four months; `centre` 20 households, `nord` 15, `sud` 5, `est` none.
+/// What may leave of them.
+pub(crate) const POLICY: &str = r#"
+[[tables]]
+name = "meters"
+units = [{ column = "household", space = "household" }]
+columns = [
+  { name = "household", role = "identifier" },
+  { name = "district", role = "dimension", groups = [{ name = "outskirts", values = ["nord", "ouest", "sud"] }] },
+  { name = "month", role = "dimension", groups = [{ name = "winter", values = [1, 2, 3] }] },
+  { name = "wh", role = "measure", low = 0, high = 10000, points = [1200] },
+]
+"#;
+
+/// Rows: each household has four months; `centre` 20 households, `nord` 15, `sud` 5, `ouest` 6, `est` none.
 pub(crate) fn meters() -> String {
     let mut csv = "household,district,month,wh,tenant\n".to_owned();
-    for household in 0..40 {
+    for household in 0..46 {
         let district = match household {
             0..20 => "centre",
             20..35 => "nord",
-            _ => "sud",
+            35..40 => "sud",
+            _ => "ouest",
         };
         for month in 1..=4 {
             csv += &format!("h{household},{district},{month},{},Zorglub-{household}\n", 1_000 + household * 10 + month);
@@ -52,12 +69,18 @@ pub(crate) fn metered(settings: octroi_tests::Settings<'_>) -> City {
     city
 }
 
-/// Gives a city its meters.
+/// Gives a city its meters, and declares what may leave of them.
 pub(crate) fn stock(city: &City) {
+    fill(city);
+    city.policy("energie", POLICY).expect();
+}
+
+/// Gives a city its meters, of which nothing may leave yet.
+pub(crate) fn fill(city: &City) {
     city.sensitive("energie", "vm", &[METERS]);
     let file = city.file("meters.csv", meters());
     let report = city.load("energie", "meters", &file, &[]).expect().json();
-    assert_eq!(report, serde_json::json!({ "rows": 160, "version": 1 }));
+    assert_eq!(report, serde_json::json!({ "rows": 184, "version": 1 }));
     city.let_ask("lena", "energie");
 }
 

@@ -4,20 +4,19 @@ use std::fs;
 
 use octroi_tests::rows;
 
-use super::metered;
+use super::{COUNT, metered};
 
 #[test]
 fn a_receipt_is_checked_offline_and_no_byte_of_it_can_be_changed() {
     let city = metered(&[]);
     let receipt = city.beside("receipt.json");
     let receipt_path = receipt.to_str().unwrap();
-    let sql = "SELECT COUNT(*) n FROM meters";
-    let words = ["--dataset", "energie", "--purpose", "research", "--json", "--receipt", receipt_path, sql];
+    let words = ["--dataset", "energie", "--purpose", "research", "--json", "--receipt", receipt_path, COUNT];
     let answer = city.query("lena", &words).expect().json();
     assert_eq!(rows(&answer).len(), 1);
     let checkpoint = city.beside("checkpoint");
     // A later checkpoint than the receipt's own serves as well.
-    city.ask("lena", "energie", sql);
+    city.ask("lena", "energie", COUNT);
     fs::write(&checkpoint, city.curl(&[&city.public("log/checkpoint")]).expect(200).body).unwrap();
     let verify =
         |receipt: &str| city.octroi("lena", &["verify", receipt, "--checkpoint", checkpoint.to_str().unwrap()]);
