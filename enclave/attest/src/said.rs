@@ -34,6 +34,8 @@ pub enum Word {
     Withheld,
     /// A load is done.
     Loaded,
+    /// A question that was only to be judged may be asked.
+    Checked,
 }
 
 /// Most bytes, about, that the parts of a message may take in memory once it is decoded; lists that grow as they are
@@ -54,6 +56,8 @@ pub fn decode_table(table: &[u8]) -> Result<v1::AnswerTable, FrameError> {
     TABLE.count(table, &mut 0)?;
     frame::decode(table)
 }
+/// Most bytes of what a zone says of a question that was only to be judged: twenty lines.
+pub const MOST_CHECKED: usize = 32 * 1024;
 
 /// The message in a frame, its length left off.
 ///
@@ -93,6 +97,7 @@ impl Word {
             6 => Self::Answer,
             7 => Self::Withheld,
             8 => Self::Loaded,
+            9 => Self::Checked,
             _ => return None,
         })
     }
@@ -103,6 +108,7 @@ impl Word {
             Self::Warm | Self::Ready | Self::Withheld => 1_024,
             Self::Rejected => MOST_REJECTED,
             Self::KeyRequest => MOST_REQUEST,
+            Self::Checked => MOST_CHECKED,
             Self::LoadKeyRequest => 64 * 1024,
             // A thousand bad rows, each with the name of its column.
             Self::Loaded => 1024 * 1024,
@@ -117,6 +123,7 @@ impl Word {
             Self::LoadKeyRequest => &LOAD_KEY_REQUEST,
             Self::Answer => &ANSWER,
             Self::Loaded => &LOADED,
+            Self::Checked => &CHECKED,
         }
     }
 }
@@ -204,6 +211,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 const PLAIN: Shape = Shape(&[]);
 const KEY_REQUEST: Shape = Shape(&[Part::message::<wire::FileColumns>(1, &FILE_COLUMNS)]);
 const FILE_COLUMNS: Shape = Shape(&[Part::text(2)]);
+const CHECKED: Shape = Shape(&[Part::text(2)]);
 const LOAD_KEY_REQUEST: Shape = Shape(&[Part::message::<wire::AgeStanza>(1, &STANZA)]);
 const STANZA: Shape = Shape(&[Part::text(2)]);
 const ANSWER: Shape = Shape(&[
@@ -274,6 +282,7 @@ mod tests {
             (Said::Answer(sealed()), Word::Answer),
             (Said::Withheld(wire::Withheld { cause: "out_of_time".into() }), Word::Withheld),
             (Said::Loaded(wire::Loaded { report: Some(report), file: None }), Word::Loaded),
+            (Said::Checked(wire::Checked { tier: "rounded".into(), notes: vec!["counts".into()] }), Word::Checked),
         ] {
             let frame = frame_of(message.clone());
             assert_eq!(Word::of(&frame).unwrap(), word);
@@ -293,7 +302,9 @@ mod tests {
             assert!(matches!(decode(&frame), Err(FrameError::Unfolds)));
         }
         assert!(matches!(decode_table(&[0x12, 0].repeat(4_000_000)), Err(FrameError::Unfolds)));
-        for (number, limit) in [(2, 1_024), (3, MOST_REQUEST), (5, MOST_REJECTED), (7, 1_024), (8, 1 << 20)] {
+        for (number, limit) in
+            [(2, 1_024), (3, MOST_REQUEST), (5, MOST_REJECTED), (7, 1_024), (8, 1 << 20), (9, MOST_CHECKED)]
+        {
             let refused = decode(&put(number, &[0x0a, 0].repeat(limit / 2 + 1)));
             assert!(matches!(refused, Err(FrameError::TooLong { limit: told }) if told == limit), "{number}");
         }
@@ -316,7 +327,7 @@ mod tests {
             &[one.clone(), one.clone()].concat(),
             &[0x0b, 0x0c],
             &[0x08, 1],
-            &[0x4a, 0],
+            &[0x52, 0],
             &[0x0a, 1],
             &[0xff; 12],
         ] {
@@ -344,7 +355,7 @@ mod tests {
         }
         let pool = DescriptorPool::decode(DESCRIPTORS).unwrap();
         let words = pool.get_message_by_name("octroi.zone.v1.ToHost").unwrap();
-        assert_eq!(words.fields().count(), 8);
+        assert_eq!(words.fields().count(), 9);
         for field in words.fields() {
             let Kind::Message(message) = field.kind() else { panic!("no message") };
             covered(Word::numbered(field.number().into()).unwrap().shape(), &message);

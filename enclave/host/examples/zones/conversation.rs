@@ -64,7 +64,8 @@ pub(super) async fn answered(vm: &mut RunningVm) -> Outcome<usize> {
         | FromZone::Ready(_)
         | FromZone::KeyRequest(_)
         | FromZone::LoadKeyRequest(_)
-        | FromZone::Loaded(_) => Err("the guest does not answer".into()),
+        | FromZone::Loaded(_)
+        | FromZone::Checked(_) => Err("the guest does not answer".into()),
     }
 }
 

@@ -93,7 +93,7 @@ async fn outward<Z: AsyncRead + Unpin, C: AsyncWrite + Unpin>(zone: ReadHalf<Z>,
         };
         let last = match word {
             Word::KeyRequest | Word::LoadKeyRequest => false,
-            Word::Rejected | Word::Answer | Word::Withheld | Word::Loaded => true,
+            Word::Rejected | Word::Answer | Word::Withheld | Word::Loaded | Word::Checked => true,
             Word::Warm | Word::Ready => return End::ZoneOdd,
         };
         let Ok(header) = frame::header(frame.len(), frame::TO_HOST) else { return End::ZoneOdd };
