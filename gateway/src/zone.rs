@@ -17,11 +17,12 @@
 //! were given, whatever ends a question without an answer looks the same from outside: [`Outcome::Refused`], at a
 //! tick. What it does not give: that an answer is harmless, which the zone's own release check decides.
 //!
-//! How rows come in is [`load`]'s.
+//! A question may also be judged alone, by [`Zone::check`]. How rows come in is [`load`]'s.
 
 mod admit;
 mod ask;
 mod borders;
+mod check;
 mod history;
 mod json;
 pub mod load;
@@ -38,7 +39,7 @@ mod tests;
 mod tick;
 mod verdict;
 
-use std::{sync::Arc, time::Duration};
+use std::{os::fd::OwnedFd, sync::Arc, time::Duration};
 
 use octroi_attest::{Rules, WorkId};
 use octroi_host::lease::{self, Backend, Descriptors, Lease, LeaseError, Leased};
@@ -58,6 +59,7 @@ use verdict::{Cause, Told, Verdict};
 
 pub use ask::{Ask, MOST_DATASETS, datasets};
 pub use borders::{Holding, Keys, NoKeys, NotCommitted, Register, Unavailable};
+pub use check::{Checked, Tier};
 pub use history::{Histories, NoHistories};
 pub use json::{AnswerObject, InvalidAnswer, parse_answer};
 pub use pack::{NoFolder, PackError, Packs};
@@ -129,6 +131,9 @@ pub enum AskError {
     /// No zone could be had.
     #[error("no zone could be had")]
     NoZone(#[source] LeaseError),
+    /// A question that was only to be judged was not, for a reason that is not its own.
+    #[error("the question was not judged: {0}")]
+    NotJudged(&'static str),
     /// The tables' files could not be packed.
     #[error(transparent)]
     Pack(#[from] PackError),
@@ -221,7 +226,7 @@ impl<R: Register, K: Keys> Zone<R, K> {
         let mut admitted = admitting.admit(launch).await?;
         let verdict = match self.try_once(room, &mut admitted, &rules, shown).await {
             Err(rejection) => {
-                admitted.rejected();
+                admitted.ended(Cause::Rejected);
                 return Err(AskError::Rejected(rejection));
             }
             Ok(Verdict::Withheld(Cause::Superseded)) => self.try_again(&mut admitted, &organisation, &rules).await,
@@ -278,9 +283,7 @@ impl<R: Register, K: Keys> Zone<R, K> {
         let this = &*self.0;
         let disk = this.packs.pack(organisation, subject, &shown.histories).await?;
         let lease = this.lease(organisation.clone(), backend);
-        let descriptors = Descriptors { data: disk, output: None };
-        let leased = time::timeout(QUEUED, this.host.lease(&lease, descriptors)).await.map_err(|_| AskError::Busy)?;
-        let Leased { launch, frames } = leased.map_err(|error| no_lease(error, lease.backend))?;
+        let Leased { launch, frames } = this.leased(&lease, disk).await?;
         Ok((launch, Room { frames, deadline: time::Instant::now() + this.limits.wall }))
     }
 
@@ -354,6 +357,13 @@ impl<R, K> Inner<R, K> {
             wall: self.limits.wall + HOST_GRACE,
         }
     }
+
+    /// A zone, when it is its organisation's turn.
+    async fn leased(&self, lease: &Lease, disk: Option<OwnedFd>) -> Result<Leased, AskError> {
+        let descriptors = Descriptors { data: disk, output: None };
+        let leased = time::timeout(QUEUED, self.host.lease(lease, descriptors)).await.map_err(|_| AskError::Busy)?;
+        leased.map_err(|error| no_lease(error, lease.backend))
+    }
 }
 
 fn no_lease(error: LeaseError, backend: Backend) -> AskError {
@@ -384,6 +394,7 @@ fn question<R: Register>(admitted: &Admitted<R>, rules: &Rules, shown: &Shown, l
             wall_milliseconds: milliseconds(limits.wall),
         }),
         histories: shown.to_zone(),
+        check: false,
     }
 }
 

@@ -156,7 +156,7 @@ impl From<AskError> for Refusal {
             AskError::Isolation { .. } | AskError::NoBackend(_) => Self::field("backend", error),
             AskError::Rejected(rejection) => Self::Question(rejection),
             AskError::Busy | AskError::Pack(PackError::Busy(_)) => Self::Busy,
-            AskError::NoZone(_) => {
+            AskError::NoZone(_) | AskError::NotJudged(_) => {
                 tracing::error!(cause = %Chain(&error), "no zone for a question");
                 Self::NoZone
             }

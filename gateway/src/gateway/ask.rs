@@ -20,7 +20,7 @@ use crate::{
     },
     listen::Patience,
     settings,
-    zone::{self, Ask, AskError, Holding, NoKeys, NotCommitted, Outcome, Unavailable},
+    zone::{self, Ask, AskError, Checked, Holding, NoKeys, NotCommitted, Outcome, Unavailable},
 };
 
 impl Gateway {
@@ -34,6 +34,34 @@ impl Gateway {
         request: v1::AskRequest,
         patience: Option<Patience>,
     ) -> Result<Outcome, Refusal> {
+        let (permits, ask, decided) = self.asked(caller, request, patience)?;
+        let asked = Box::pin(self.zone.ask(permits, ask)).await;
+        asked.map_err(|error| self.not_asked(caller, decided, error))
+    }
+
+    /// Judges what a caller would ask: for the same permits, without data, at once.
+    ///
+    /// # Errors
+    /// [`Refusal`]; of a question that is not allowed it says why.
+    pub async fn check(
+        &self,
+        caller: &Caller,
+        request: v1::AskRequest,
+        patience: Option<Patience>,
+    ) -> Result<Checked, Refusal> {
+        let (permits, ask, decided) = self.asked(caller, request, patience)?;
+        let checked = Box::pin(self.zone.check(permits, ask)).await;
+        checked.map_err(|error| self.not_asked(caller, decided, error))
+    }
+
+    /// What is asked, by whose leave, and what decided that.
+    #[expect(clippy::type_complexity, reason = "three things that one call needs, and nothing else does")]
+    fn asked(
+        &self,
+        caller: &Caller,
+        request: v1::AskRequest,
+        patience: Option<Patience>,
+    ) -> Result<(Vec<Permit<AskDataset>>, Ask, Option<Decided>), Refusal> {
         let datasets = zone::datasets(&request.datasets)?;
         let permits = datasets.iter().map(|dataset| self.permit::<AskDataset>(caller, dataset));
         let permits: Vec<_> = permits.collect::<Result<_, _>>()?;
@@ -43,10 +71,11 @@ impl Gateway {
             patience.extend(self.zone.patience());
         }
         let decided = permits.first().map(|permit| permit.decided().clone());
-        let error = match Box::pin(self.zone.ask(permits, ask)).await {
-            Ok(outcome) => return Ok(outcome),
-            Err(error) => error,
-        };
+        Ok((permits, ask, decided))
+    }
+
+    /// Why not; on record where it is the policy's or a grant's doing.
+    fn not_asked(&self, caller: &Caller, decided: Option<Decided>, error: AskError) -> Refusal {
         let dataset = match &error {
             AskError::Purpose { dataset } | AskError::Isolation { dataset } => Some(dataset.to_string()),
             AskError::NoTables { .. }
@@ -54,12 +83,13 @@ impl Gateway {
             | AskError::Busy
             | AskError::NoBackend(_)
             | AskError::NoZone(_)
+            | AskError::NotJudged(_)
             | AskError::Pack(_)
             | AskError::Unavailable(_) => None,
         };
         match (decided, dataset) {
-            (Some(decided), Some(dataset)) => Err(self.recorded(caller, &decided, dataset, error.into())),
-            _ => Err(error.into()),
+            (Some(decided), Some(dataset)) => self.recorded(caller, &decided, dataset, error.into()),
+            _ => error.into(),
         }
     }
 }

@@ -24,4 +24,11 @@ impl QueryService for Queries {
         let outcome = self.0.ask(&caller, request.into_inner(), patience).await?;
         Ok(Response::new(zone::padded(outcome.into())))
     }
+
+    async fn check(&self, request: Request<v1::AskRequest>) -> Result<Response<v1::CheckReply>, Status> {
+        let caller = caller(&request)?;
+        let patience = request.extensions().get::<Patience>().cloned();
+        let checked = self.0.check(&caller, request.into_inner(), patience).await?;
+        Ok(Response::new(checked.into()))
+    }
 }

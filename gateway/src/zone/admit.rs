@@ -183,10 +183,10 @@ impl<R: Register> Admitted<R> {
         Ok(())
     }
 
-    /// Notes that the question itself was refused.
-    pub(super) fn rejected(&mut self) {
+    /// Notes an end without data: nothing waits for it.
+    pub(super) fn ended(&mut self, cause: Cause) {
         self.ended = true;
-        self.register.note(&self.decided, self.withheld_record(Cause::Rejected));
+        self.register.note(&self.decided, self.withheld_record(cause));
     }
 
     fn withheld_record(&self, cause: Cause) -> Record {

@@ -12,6 +12,7 @@ use super::{
 };
 
 /// What a question's zone is shown, and the turns that it has.
+#[derive(Default)]
 pub(super) struct Shown {
     /// Each with its offset on the disk.
     pub(super) histories: Vec<(u64, Kept)>,

@@ -10,7 +10,7 @@ use octroi_attest::{
     FileColumns,
     frame::FrameError,
     history::{COMMITMENT_BYTES, LONGEST_TABLE, MOST_RECORD, SEAL},
-    said::MOST_REQUEST,
+    said::{MOST_CHECKED, MOST_REQUEST},
 };
 use octroi_host::lease::{Frames, ReceiveError};
 use octroi_proto::{
@@ -21,7 +21,7 @@ use octroi_proto::{
 };
 
 use super::{
-    Limits, Subject,
+    Checked, Limits, Subject,
     verdict::{self, Cause, Told, Verdict},
 };
 
@@ -41,6 +41,17 @@ pub(super) enum Planned {
     Wants(Wants),
     /// It ended without any.
     Ended(Verdict),
+}
+
+/// What a zone makes of a question that is only to be judged.
+#[derive(Debug)]
+pub(super) enum Judged {
+    /// It is not allowed, by itself.
+    Rejected(Rejection),
+    /// It may be asked.
+    Allowed(Checked),
+    /// It was not judged.
+    Ended(Cause),
 }
 
 /// The zone named the columns it needs: of this question's files, in their tables, not hidden.
@@ -95,9 +106,34 @@ impl Planning {
                 | Message::Warm(_)
                 | Message::Ready(_)
                 | Message::LoadKeyRequest(_)
-                | Message::Loaded(_),
+                | Message::Loaded(_)
+                | Message::Checked(_),
             ) => lied(),
             Err(cause) => Planned::Ended(Verdict::Withheld(cause)),
+        }
+    }
+
+    /// What the zone makes of a question that is only to be judged: the last that it says.
+    pub(super) async fn judged(mut self) -> Judged {
+        match receive(&mut self.frames, MOST_CHECKED + AROUND).await {
+            Ok(Message::Rejected(rejected)) => match Rejection::parse(&rejected, self.sql_bytes) {
+                Some(rejection) => Judged::Rejected(rejection),
+                None => Judged::Ended(Cause::ZoneLied),
+            },
+            Ok(Message::Checked(checked)) => match Checked::parse(&checked) {
+                Some(checked) => Judged::Allowed(checked),
+                None => Judged::Ended(Cause::ZoneLied),
+            },
+            Ok(Message::Withheld(withheld)) => Judged::Ended(Cause::of_zone(&withheld.cause)),
+            Ok(
+                Message::KeyRequest(_)
+                | Message::Answer(_)
+                | Message::Warm(_)
+                | Message::Ready(_)
+                | Message::LoadKeyRequest(_)
+                | Message::Loaded(_),
+            ) => Judged::Ended(Cause::ZoneLied),
+            Err(cause) => Judged::Ended(cause),
         }
     }
 }
@@ -124,9 +160,13 @@ impl Keyed {
             Ok(Message::Withheld(withheld)) => Told::Ended(verdict::withheld(&withheld)),
             // It knows data now: what it has against the question may be made of it.
             Ok(Message::Rejected(_) | Message::KeyRequest(_))
-            | Ok(Message::Warm(_) | Message::Ready(_) | Message::LoadKeyRequest(_) | Message::Loaded(_)) => {
-                Told::Ended(Verdict::Withheld(Cause::ZoneLied))
-            }
+            | Ok(
+                Message::Warm(_)
+                | Message::Ready(_)
+                | Message::LoadKeyRequest(_)
+                | Message::Loaded(_)
+                | Message::Checked(_),
+            ) => Told::Ended(Verdict::Withheld(Cause::ZoneLied)),
             Err(cause) => Told::Ended(Verdict::Withheld(cause)),
         }
     }

@@ -97,6 +97,8 @@ pub(super) enum Cause {
     Rejected,
     /// The asker went away.
     Abandoned,
+    /// It was only to be judged; its asker was told what of it.
+    Checked,
 }
 
 impl Cause {
@@ -119,11 +121,12 @@ impl Cause {
             Self::PermitEnded => "permit_ended",
             Self::Rejected => "rejected",
             Self::Abandoned => "abandoned",
+            Self::Checked => "checked",
         }
     }
 
     /// What a zone says of itself. A word that is not of the list says nothing: it could be made of data.
-    fn of_zone(word: &str) -> Self {
+    pub(super) fn of_zone(word: &str) -> Self {
         match word {
             "history_damaged" => Self::HistoryDamaged,
             "history_full" => Self::HistoryFull,

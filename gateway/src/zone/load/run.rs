@@ -82,7 +82,8 @@ impl Reading {
             | Message::Ready(_)
             | Message::KeyRequest(_)
             | Message::Rejected(_)
-            | Message::Answer(_) => Err(LoadError::Lied("what a load does not say")),
+            | Message::Answer(_)
+            | Message::Checked(_) => Err(LoadError::Lied("what a load does not say")),
         }
     }
 }
@@ -112,7 +113,8 @@ impl Writing {
             | Message::KeyRequest(_)
             | Message::LoadKeyRequest(_)
             | Message::Rejected(_)
-            | Message::Answer(_) => Err(LoadError::Lied("what a load does not say")),
+            | Message::Answer(_)
+            | Message::Checked(_) => Err(LoadError::Lied("what a load does not say")),
         }
     }
 }

@@ -24,7 +24,7 @@ use tokio::{
     net::{UnixListener, UnixStream},
     sync::{Notify, Semaphore},
 };
-use wire::{to_host::Message as Said, to_zone::Message as Word};
+use wire::{lease_request::Request, to_host::Message as Said, to_zone::Message as Word};
 
 use super::*;
 use crate::{
@@ -200,6 +200,7 @@ pub(in super::super) struct World {
 
 #[derive(Default)]
 struct Heard {
+    leases: Mutex<Vec<wire::Lease>>,
     questions: Mutex<Vec<wire::Question>>,
     freed: Notify,
 }
@@ -240,10 +241,19 @@ impl World {
         self.zone.ask(vec![permit(organisation)], ask).await
     }
 
+    pub(in super::super) async fn check(&self, sql: &str) -> Result<Checked, AskError> {
+        let ask = Ask::new("network planning", sql.to_owned(), "vm", 1_000).unwrap();
+        self.zone.check(vec![permit("universite")], ask).await
+    }
+
     /// What the evidence has of questions.
     pub(in super::super) fn records(&self) -> Vec<Record> {
         let page = self.book.0.store.lock().unwrap().log().entries(0, 1_000).unwrap();
         page.entries.into_iter().filter_map(|entry| entry.record).collect()
+    }
+
+    pub(in super::super) fn leases(&self) -> Vec<wire::Lease> {
+        self.host.leases.lock().unwrap().clone()
     }
 
     pub(in super::super) fn questions(&self) -> Vec<wire::Question> {
@@ -300,7 +310,9 @@ async fn follow(listener: UnixListener, scripts: Vec<Script>, heard: Arc<Heard>)
 }
 
 async fn play(mut stream: UnixStream, script: Script, heard: Arc<Heard>) {
-    read::<wire::LeaseRequest>(&mut stream).await.unwrap();
+    if let Some(Request::Lease(lease)) = read::<wire::LeaseRequest>(&mut stream).await.unwrap().request {
+        heard.leases.lock().unwrap().push(lease);
+    }
     let leased = match &script {
         Script::Refuses(reason) => wire::lease_answer::Answer::Refused(wire::LeaseRefused { reason: (*reason).into() }),
         Script::Says(_) | Script::Releases(..) | Script::SaysLate(..) | Script::Garbage | Script::Hangs => {
