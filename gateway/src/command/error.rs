@@ -34,6 +34,14 @@ pub enum CommandError {
     /// The gateway said no.
     #[error("{}", refusal(.0))]
     Refused(Box<Status>),
+    /// The gateway said no to a piece of a question.
+    #[error("{}\n\n{underlined}", refusal(status))]
+    Objected {
+        /// What it said.
+        status: Box<Status>,
+        /// The question, the piece underlined.
+        underlined: String,
+    },
     /// A file of the caller's.
     #[error("cannot {doing} `{path}`")]
     File {

@@ -1,5 +1,7 @@
 //! `octroi query`.
 
+mod underline;
+
 use std::{
     fs,
     io::{BufRead as _, BufReader},
@@ -24,6 +26,9 @@ Examples:
     \"SELECT h.commune, COUNT(*) FROM trips t JOIN households.households h ON t.household = h.household GROUP BY 1\"
   octroi query --dataset mobility-trips --purpose 'mode shares' --batch questions.jsonl
     one object a line: {\"sql\": \"SELECT ...\"}, with \"purpose\" where it differs
+  octroi query --dataset mobility-trips --purpose 'mode shares' --check \
+    \"SELECT mode, COUNT(*) AS trips FROM trips WHERE mode <> 'car' GROUP BY mode\"
+    reads nothing, and says at once what is not allowed, where, and what to write instead
   octroi verify receipt.json --checkpoint checkpoint --sql question.sql
 
 An answer leaves at a release tick: it takes a few seconds, whatever it is.")]
@@ -43,6 +48,9 @@ pub(crate) struct Args {
     /// Ask every line of this file, in order, over one connection; one JSON object comes back for each
     #[arg(long, value_name = "FILE", conflicts_with = "sql")]
     batch: Option<PathBuf>,
+    /// Only say whether it may be asked, and how it would be answered: nothing is read
+    #[arg(long, conflicts_with_all = ["batch", "receipt"])]
+    check: bool,
     /// One SELECT
     #[arg(required_unless_present = "batch")]
     sql: Option<String>,
@@ -51,7 +59,8 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, connection: &Connection, output: Output) -> Result<(), CommandError> {
     match (&args.batch, &args.sql) {
         (Some(file), _) => batch(&args, file, connection).await,
-        (None, Some(sql)) => one(&args, sql.clone(), connection, output).await,
+        (None, Some(sql)) if args.check => check(&args, sql, connection, output).await,
+        (None, Some(sql)) => one(&args, sql, connection, output).await,
         (None, None) => Err(CommandError::Usage("give a question, or `--batch FILE`".to_owned())),
     }
 }
@@ -63,16 +72,10 @@ impl Args {
     }
 }
 
-async fn one(args: &Args, sql: String, connection: &Connection, output: Output) -> Result<(), CommandError> {
-    let answer = match connection.queries().ask(args.request(sql, None)).await {
+async fn one(args: &Args, sql: &str, connection: &Connection, output: Output) -> Result<(), CommandError> {
+    let answer = match connection.queries().ask(args.request(sql.to_owned(), None)).await {
         Ok(answer) => answer.into_inner(),
-        Err(status) => {
-            let error = CommandError::from(status);
-            if let (true, CommandError::Refused(status)) = (output.json, &error) {
-                print(&refused(status))?;
-            }
-            return Err(error);
-        }
+        Err(status) => return Err(not_asked(status, sql, output)),
     };
     if let Some(path) = &args.receipt {
         write_receipt(path, &answer)?;
@@ -82,6 +85,45 @@ async fn one(args: &Args, sql: String, connection: &Connection, output: Output) 
     }
     show(&answer, args.receipt.as_deref(), output);
     Ok(())
+}
+
+/// Has the question judged; what is not allowed is an error, as it is when it is asked.
+async fn check(args: &Args, sql: &str, connection: &Connection, output: Output) -> Result<(), CommandError> {
+    let checked = match connection.queries().check(args.request(sql.to_owned(), None)).await {
+        Ok(checked) => checked.into_inner(),
+        Err(status) => return Err(not_asked(status, sql, output)),
+    };
+    let verdict = match checked.tier.as_str() {
+        "rounded" => "allowed: what may leave is rounded",
+        "noise_if_withheld" => "allowed: what may leave is rounded, and noise takes the place of what may not",
+        "noise" => "allowed: answered with noise",
+        "exact" => "allowed: answered exactly, since its tables are about nobody",
+        _ => return Err(CommandError::Nonsense),
+    };
+    output.done(&checked, verdict);
+    checked.notes.iter().for_each(|note| output.say(format!("  {}", plain(note))));
+    Ok(())
+}
+
+/// Why it was not asked: for programs on standard output, too; for eyes with the piece of it that is meant.
+fn not_asked(status: Status, sql: &str, output: Output) -> CommandError {
+    let error = CommandError::from(status);
+    let CommandError::Refused(status) = error else { return error };
+    if output.json {
+        // A line that cannot be printed is no reason to say something else.
+        let _unprinted = print(&refused(&status));
+    }
+    match place(&status).and_then(|(from, to)| underline::underlined(sql, from, to)) {
+        Some(underlined) => CommandError::Objected { status, underlined },
+        None => CommandError::Refused(status),
+    }
+}
+
+/// The bytes of the question that a refusal is about.
+fn place(status: &Status) -> Option<(usize, usize)> {
+    let info = status.get_details_error_info()?;
+    let at = |name: &str| info.metadata.get(name)?.parse().ok();
+    Some((at("from")?, at("to")?))
 }
 
 /// A line of a batch.
@@ -165,6 +207,7 @@ fn show(answer: &v1::Answer, receipt: Option<&Path>, output: Output) {
     if !without.is_empty() {
         let keys: Vec<_> = without.iter().map(|key| words(key).join(", ")).collect();
         output.say(format!("no value for: {}", keys.join("; ")));
+        output.say("  nobody there, too few, too much of one, or else others could be had from it: which, is not told");
     }
     let rounded = table.columns.iter().filter(|column| column.rounding != "none");
     let rounded: Vec<_> = rounded.map(|column| format!("{} ({})", column.name, column.rounding)).collect();
@@ -183,10 +226,14 @@ fn words(row: &v1::AnswerRow) -> Vec<String> {
         Some(Value::Boolean(it)) => it.to_string(),
         Some(Value::Integer(it)) => it.to_string(),
         Some(Value::Float(it)) => it.to_string(),
-        // A key's text is data: it moves no cursor.
-        Some(Value::String(it)) => it.chars().map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect(),
+        Some(Value::String(it)) => plain(it),
     };
     row.values.iter().map(word).collect()
+}
+
+/// Text of others': it moves no cursor.
+fn plain(text: &str) -> String {
+    text.chars().map(|it| if it.is_control() { '\u{fffd}' } else { it }).collect()
 }
 
 #[cfg(test)]
@@ -214,14 +261,34 @@ mod tests {
         let parses = |words: &str| Cli::try_parse_from(words.split_whitespace()).is_ok();
         assert!(parses("octroi query --dataset trips --dataset homes --purpose health --json SELECT"));
         assert!(parses("octroi query --dataset trips --batch questions.jsonl"));
+        assert!(parses("octroi query --dataset trips --purpose health --check SELECT"));
         for bad in [
             "octroi query --dataset trips SELECT",
             "octroi query --purpose health SELECT",
             "octroi query --dataset trips --purpose health",
             "octroi query --dataset trips --purpose health --batch questions.jsonl SELECT",
             "octroi query --dataset trips --batch questions.jsonl --receipt receipt.json",
+            "octroi query --dataset trips --batch questions.jsonl --check",
+            "octroi query --dataset trips --purpose health --check --receipt receipt.json SELECT",
         ] {
             assert!(!parses(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_refused_question_is_shown_with_the_piece_that_is_meant() {
+        let sql = "SELECT COUNT(*) FROM trips WHERE mode <> 'car'";
+        let status = |place: &[(&str, &str)]| {
+            let place = place.iter().map(|(name, at)| ((*name).to_owned(), (*at).to_owned()));
+            let mut details = tonic_types::ErrorDetails::new();
+            details.set_error_info("not_allowed", "octroi", place.collect::<std::collections::HashMap<_, _>>());
+            Status::with_error_details(Code::InvalidArgument, "`<>` is not allowed here", details)
+        };
+        let silent = Output { json: false };
+        let shown = not_asked(status(&[("from", "33"), ("to", "46")]), sql, silent).to_string();
+        assert!(shown.ends_with(&format!("\n  {sql}\n  {:33}^^^^^^^^^^^^^", "")), "{shown}");
+        for place in [&[][..], &[("from", "33"), ("to", "900")], &[("from", "0"), ("to", "x")]] {
+            assert!(matches!(not_asked(status(place), sql, silent), CommandError::Refused(_)), "{place:?}");
         }
     }
 
