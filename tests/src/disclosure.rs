@@ -83,8 +83,10 @@ impl Cell {
                 unit.len() >= least
                     && told.iter().all(|told| match told {
                         Told::Rows => undominated(unit.values().map(|part| part.rows)),
+                        // How many values there are is told by a mean, so nobody may have most of them either.
                         Told::Values => {
                             unit.values().filter(|part| part.values > 0).count() >= least
+                                && undominated(unit.values().map(|part| part.values))
                                 && undominated(unit.values().map(|part| part.magnitude))
                         }
                     })

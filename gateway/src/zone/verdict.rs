@@ -144,6 +144,7 @@ const ZONES: &[&str] = &[
     "too_many_rows",
     "too_few_subjects",
     "disclosive",
+    "ambiguous_key",
     "keys_refused",
 ];
 
