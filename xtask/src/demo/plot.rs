@@ -7,6 +7,7 @@ mod lent;
 mod levels;
 mod open;
 mod stock;
+mod told;
 
 use std::path::Path;
 
@@ -54,6 +55,7 @@ pub(super) fn tell(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError
     }
     levels::sensitive(story, scene)?;
     asked::sensitive_way(story, scene)?;
+    told::and_why_not_more(story, scene)?;
     levels::raised(story, scene)?;
     stock::at_rest(story, scene)?;
     evidence::log(story, scene)

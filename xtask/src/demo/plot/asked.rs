@@ -15,7 +15,6 @@ const LOAD_CURVE: &str = "SELECT date_part('hour', time) AS hour, COUNT(*) AS re
 const BY_COMMUNE: &str = "SELECT m.commune, m.heating, COUNT(*) AS readings, AVG(c.watt_hours) AS watt_hours \
                           FROM compteurs c JOIN \"menages\".\"menages\" m ON c.household = m.household \
                           GROUP BY m.commune, m.heating ORDER BY m.commune, m.heating";
-const ONE_HOUSEHOLD: &str = "SELECT SUM(watt_hours) AS watt_hours FROM compteurs WHERE household = 7";
 
 /// Declared, loaded, granted, asked, checked.
 pub(super) fn sensitive_way(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
@@ -26,6 +25,10 @@ pub(super) fn sensitive_way(story: &mut Story, scene: &Scene<'_>) -> Result<(), 
     granted(story, scene)?;
 
     let [electricity, households] = ASKED;
+    story
+        .step("lena", "Which questions may be asked? What the stewards declared, column by column")
+        .shows(24)
+        .run(cast.octroi("lena", &["dataset", "policy", electricity]))?;
     let ask = |words: &[&str]| {
         let all = [&["query", "--dataset", electricity, "--purpose", ASKED_PURPOSE], words].concat();
         cast.octroi("lena", &all)
@@ -36,7 +39,6 @@ pub(super) fn sensitive_way(story: &mut Story, scene: &Scene<'_>) -> Result<(), 
         .step("lena", "By commune and heating: two tables joined, the small cells missing; keep the receipt")
         .shows(10)
         .run(ask(&["--dataset", households, "--receipt", &receipt, BY_COMMUNE]))?;
-    story.step("lena", "One household: about too few, and so no value").run(ask(&["--json", ONE_HOUSEHOLD]))?;
     story.step("lena", "The rows themselves").refused(ask(&["SELECT household, watt_hours FROM compteurs"]))?;
     story.step("lena", "A file of one's own").refused(ask(&["COPY compteurs TO '/tmp/mine.csv'"]))?;
     story.step("voltaic", "A vendor asks").refused(
@@ -68,8 +70,6 @@ fn loaded(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
         let what = format!("Declare what may leave of {id}: roles and bins of its columns, thresholds, budgets");
         story.step("claire", &what).run(cast.octroi("claire", &["dataset", "policy", id, &policy]))?;
     }
-    let shown = cast.octroi("lena", &["dataset", "policy", ASKED[0]]);
-    story.step("lena", "Those who may know of the data may know the rules").shows(24).run(shown)?;
     for id in ASKED {
         for file in scene.files(id) {
             let name = file.name();
