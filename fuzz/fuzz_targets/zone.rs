@@ -1,4 +1,5 @@
-//! What a zone, its host and the reference values say: frames, launch statements, sealed keys and `approved.toml`.
+//! What a zone, its host and the reference values say: frames, launch statements, sealed keys, histories and
+//! `approved.toml`.
 
 #![no_main]
 
@@ -9,9 +10,10 @@ use libfuzzer_sys::{
     fuzz_target,
 };
 use octroi_attest::{
-    Approved, Backend, FileColumns, FileKeys, Key, Launch, LaunchKey, OpenKeys, Parts, Recipient, Zone,
+    Approved, Backend, FileColumns, FileKeys, HistoryKey, Key, Launch, LaunchKey, OpenKeys, Parts, Recipient, Zone,
     envelope::{Binding, Expected, seal},
     frame::{self, Decoder},
+    history::{NO_RELEASE, Records, framed, open_answer},
     reference::Approval,
     said,
 };
@@ -24,12 +26,13 @@ fuzz_target!(|data: &[u8]| {
 });
 
 fn look(input: &mut Unstructured<'_>) -> Result<()> {
-    match input.int_in_range(0..=5)? {
+    match input.int_in_range(0..=6)? {
         0 => frames(input)?,
         1 => statement(&rest(input)),
         2 => statement(&damage(&HOST.statement, input)?),
         3 => envelope(input)?,
-        4 => reference(&text(input)),
+        4 => history(input)?,
+        5 => reference(&text(input)),
         _ => reference(&String::from_utf8_lossy(&damage(HOST.approved.to_string().as_bytes(), input)?)),
     }
     Ok(())
@@ -99,6 +102,29 @@ fn envelope(input: &mut Unstructured<'_>) -> Result<()> {
     Ok(())
 }
 
+/// A history opens as it was recorded, whatever follows it, or not at all; and nobody else commits to a release.
+fn history(input: &mut Unstructured<'_>) -> Result<()> {
+    let (key, records, release) = &*HISTORY;
+    let shown = damage(records, input)?;
+    match key.open(&shown) {
+        Ok(opened) => {
+            assert!(shown.starts_with(records));
+            assert!(opened.iter().map(|record| record.as_slice()).eq([&b"one"[..], b"two"]));
+        }
+        Err(_) => assert!(!shown.starts_with(records)),
+    }
+    let commitment = damage(&release.commitment, input)?;
+    assert_eq!(key.commit(&commitment).is_ok(), commitment == release.commitment);
+    let answer = damage(&release.answer, input)?;
+    let opened = open_answer(&key.commit(&release.commitment).expect("it follows").answer_key, &answer);
+    assert_eq!(opened.is_ok(), answer == release.answer);
+    let bytes = rest(input);
+    let taken: usize = Records::of(&bytes).map_while(|record| record.ok()).map(|record| record.len() + 4).sum();
+    assert!(taken <= bytes.len());
+    let _ = said::decode_table(&bytes);
+    Ok(())
+}
+
 /// What is understood is written as it is read.
 fn reference(text: &str) {
     if let Ok(approved) = text.parse::<Approved>() {
@@ -146,7 +172,23 @@ static BINDING: LazyLock<Binding> = LazyLock::new(|| Binding {
 static KEYS: LazyLock<OpenKeys> = LazyLock::new(|| {
     let columns = ["age", "ville"].map(|name| (name.to_owned(), Key::from([3; 32]))).into();
     let file = FileKeys { file_id: [9; 16].into(), footer: Key::from([2; 32]), columns };
-    OpenKeys { files: vec![file], ingest_file_key: Some([5; 16].into()) }
+    let (history, ..) = &*HISTORY;
+    OpenKeys { files: vec![file], ingest_file_key: Some([5; 16].into()), histories: vec![history.clone()] }
+});
+
+/// A history of two releases, as it is kept, and a third.
+static HISTORY: LazyLock<(HistoryKey, Vec<u8>, wire::SealedRelease)> = LazyLock::new(|| {
+    let mut key =
+        HistoryKey { table: "mobility/trips".to_owned(), key: Key::from([4; 32]), sequence: 0, head: NO_RELEASE };
+    let mut records = Vec::new();
+    for record in [b"one", b"two"] {
+        let release = key.seal(record, b"").expect("random bytes");
+        let committed = key.commit(&release.commitment).expect("it follows");
+        (key.sequence, key.head) = (committed.sequence, committed.head);
+        records.extend(framed(&release.record).expect("it is short"));
+    }
+    let release = key.seal(b"three", b"an answer").expect("random bytes");
+    (key, records, release)
 });
 
 const NOW: Instant = Instant::constant(1_790_000_000, 0);

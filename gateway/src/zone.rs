@@ -295,6 +295,9 @@ impl<R: Register, K: Keys> Zone<R, K> {
         rules: &Rules,
         shown: Shown,
     ) -> Result<Verdict, Rejection> {
+        if shown.damaged {
+            return Ok(Verdict::Withheld(Cause::HistoryDamaged));
+        }
         let told = time::timeout_at(deadline, self.run(frames, admitted, rules, &shown)).await;
         match told.unwrap_or(Ok(Told::Ended(Verdict::Withheld(Cause::Timeout))))? {
             Told::Sealed(sealed) => Ok(self.record(*sealed, shown.turns).await),

@@ -183,12 +183,10 @@ impl HistoryKey {
 
 impl fmt::Debug for HistoryKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = f
-            .debug_struct("HistoryKey")
+        f.debug_struct("HistoryKey")
             .field("table", &self.table)
             .field("sequence", &self.sequence)
-            .finish_non_exhaustive();
-        shown
+            .finish_non_exhaustive()
     }
 }
 

@@ -22,9 +22,10 @@
 //! | before or while it is kept    | aside, torn    | recorded already; what the append left is cut off and written anew |
 //! | before it is no longer aside  | aside and kept | the same                                                          |
 //!
-//! A release that is refused for good is forgotten. Trusts: the key process for what was recorded; the folder's file
-//! system to keep what is synced. A file that is lost, older, or another's is noticed by the next zone, which then releases
-//! nothing: restore the folder and the key process's to the same moment. Does not give: more than one release of a
+//! A release that is refused for good is forgotten. A key process whose folder was put back to an earlier moment is
+//! reminded of what it recorded since, and nobody can make it record anything else. Trusts: the key process for what was
+//! recorded; the folder's file system to keep what is synced. A file here that is lost, older, or another's is noticed by
+//! the next zone, which then releases nothing: put this folder back as it was. Does not give: more than one release of a
 //! table's rows at a time.
 
 mod ledger;
@@ -204,6 +205,7 @@ impl Turn {
     ) -> Result<Committed, NotRecorded> {
         let at = self.settle(keys).await?.extent;
         if at.sequence.checked_add(1) != Some(sequence) {
+            self.remind(keys, sequence, &at).await?;
             return Err(NotRecorded::Superseded);
         }
         let next = Next { sequence, begins: at.bytes, record, commitment };
@@ -224,6 +226,20 @@ impl Turn {
                 unsure @ (NotRecorded::Full | NotRecorded::Damaged | NotRecorded::Unkept | NotRecorded::Unavailable),
             ) => Err(unsure),
         }
+    }
+
+    /// Tells a key process that was put back to an earlier moment what it recorded since: it takes nothing else. One that
+    /// knows says so at the first word.
+    async fn remind(&self, keys: &impl Keys, from: u64, at: &Extent) -> Result<(), NotRecorded> {
+        for sequence in from.max(1)..=at.sequence {
+            let commitment = self.on_disk(move |ledger| ledger.commitment(sequence)).await?;
+            match keys.commit(Release { table: self.table.name.clone(), commitment }).await {
+                Ok(_) => {}
+                Err(NotCommitted::Superseded | NotCommitted::Denied) => break,
+                Err(NotCommitted::Unavailable) => return Err(NotRecorded::Unavailable),
+            }
+        }
+        Ok(())
     }
 
     /// Asks the key process for what is aside, and keeps or forgets it.

@@ -18,6 +18,8 @@ pub(super) struct Shown {
     pub(super) histories: Vec<(u64, Kept)>,
     /// Of all its tables, or none.
     pub(super) turns: Vec<Turn>,
+    /// A history is not what was recorded: nothing is released on the strength of it.
+    pub(super) damaged: bool,
 }
 
 impl Shown {
@@ -48,7 +50,7 @@ impl<R: Register, K: Keys> Zone<R, K> {
 
     /// What is committed of the question's tables, with these turns, or with none.
     pub(super) async fn shown(&self, subject: &Subject, turns: Vec<Turn>) -> Result<Shown, Unavailable> {
-        let mut shown = Shown { histories: Vec::new(), turns };
+        let mut shown = Shown { histories: Vec::new(), turns, damaged: false };
         for (table, offset) in subject.facts() {
             let kept = match self.0.histories.known(&table) {
                 Some(kept) => Ok(kept),
@@ -65,7 +67,11 @@ impl<R: Register, K: Keys> Zone<R, K> {
                     }
                 },
             };
-            shown.histories.push((offset, kept.map_err(|error| Unavailable(error.into()))?));
+            match kept {
+                Ok(kept) => shown.histories.push((offset, kept)),
+                Err(NotRecorded::Damaged) => shown.damaged = true,
+                Err(error) => return Err(Unavailable(error.into())),
+            }
         }
         Ok(shown)
     }

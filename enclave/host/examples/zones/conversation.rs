@@ -3,16 +3,20 @@
 use std::time::{Duration, SystemTime};
 
 use octroi_attest::{
-    FileColumns, FileId, FileKeys, Key, OpenKeys, Rules, WorkId,
+    FileColumns, FileId, FileKeys, HistoryKey, Key, OpenKeys, Rules, WorkId,
     envelope::{Binding, seal},
     frame,
+    history::{NO_RELEASE, open_answer},
 };
 use octroi_host::{Facts, RunningVm};
 use octroi_proto::{
     Instant,
-    wire::zone::{
-        KeyRequest, Limits, Question, SealedKeys, ToHost, ToZone, to_host::Message as FromZone,
-        to_zone::Message as Word,
+    wire::{
+        v1::AnswerTable,
+        zone::{
+            KeyRequest, Limits, Question, SealedKeys, SealedRelease, ToHost, ToZone, answer::Answer,
+            to_host::Message as FromZone, to_zone::Message as Word,
+        },
     },
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -57,7 +61,11 @@ pub(super) async fn hear(vm: &mut RunningVm) -> Outcome<FromZone> {
 /// The rows of what must be an answer.
 pub(super) async fn answered(vm: &mut RunningVm) -> Outcome<usize> {
     match hear(vm).await? {
-        FromZone::Answer(answer) => Ok(answer.table.unwrap_or_default().rows.len()),
+        FromZone::Answer(answer) => match answer.answer {
+            Some(Answer::Table(table)) => Ok(table.rows.len()),
+            Some(Answer::Release(release)) => Ok(opened(&release)?.rows.len()),
+            None => Err("the guest answers nothing".into()),
+        },
         FromZone::Withheld(withheld) => Err(format!("the guest withholds its answer: {}", withheld.cause).into()),
         FromZone::Rejected(rejected) => Err(format!("the guest rejects the question: {}", rejected.text).into()),
         FromZone::Warm(_)
@@ -72,11 +80,31 @@ pub(super) async fn answered(vm: &mut RunningVm) -> Outcome<usize> {
 /// The keys asked for, sealed to the launch.
 pub(super) fn sealed(facts: &Facts, about: &Question, request: &KeyRequest) -> Outcome<SealedKeys> {
     let files = request.files.iter().map(FileColumns::parse).collect::<Result<Vec<_>, _>>()?;
-    let keys = OpenKeys { files: files.iter().map(keys_of).collect(), ingest_file_key: None };
+    let rules = Rules::parse(about.rules.clone().unwrap_or_default())?;
+    let keys = files.iter().map(keys_of).collect();
+    let keys = OpenKeys { files: keys, ingest_file_key: None, histories: histories(&rules) };
     let expires = Instant::try_from(now() + Duration::from_secs(300))?;
-    let rules = Rules::parse(about.rules.clone().unwrap_or_default())?.digest();
+    let rules = rules.digest();
     let binding = Binding { work: WorkId::from(WORK), launch: facts.id, files, expires, rules };
     Ok(seal(&facts.public_key, &binding, &keys)?)
+}
+
+/// Of every table about somebody, before its first release.
+fn histories(rules: &Rules) -> Vec<HistoryKey> {
+    let about = rules.tables().iter().filter(|table| !table.schema.subjects().is_empty());
+    let mut keys: Vec<_> = about.map(|table| history(&format!("{}/{}", table.dataset, table.name()))).collect();
+    keys.sort_unstable_by(|one, other| one.table.cmp(&other.table));
+    keys
+}
+
+fn history(table: &str) -> HistoryKey {
+    HistoryKey { table: table.to_owned(), key: Key::from([254; 32]), sequence: 0, head: NO_RELEASE }
+}
+
+/// The answer of a first release.
+fn opened(release: &SealedRelease) -> Outcome<AnswerTable> {
+    let committed = history(&release.table).commit(&release.commitment)?;
+    Ok(frame::decode(&open_answer(&committed.answer_key, &release.answer)?)?)
 }
 
 /// As the guest of benchmarks made them.

@@ -1,8 +1,9 @@
 //! A table's sealed records on disk: those that are committed in one file, and beside it the one that is about to be.
 //!
 //! ```text
-//! <dataset>/<table>       committed records, framed, one after the other
-//! <dataset>/<table>.next  the next record, its commitment, and where the committed ones end; whole or absent
+//! <dataset>/<table>              committed records, framed, one after the other
+//! <dataset>/<table>.commitments  what they were committed with, 132 bytes each
+//! <dataset>/<table>.next         the next record, its commitment, and where the committed ones end; whole or absent
 //! ```
 //!
 //! Blocking. What `next` says about the end is believed, so that what a crash leaves of an append is never read.
@@ -14,7 +15,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use octroi_attest::history::{self, Head, HistoryError, MOST_BYTES, MOST_RECORD, MOST_RELEASES, NO_RELEASE, Records};
+use octroi_attest::history::{
+    self, COMMITMENT_BYTES, Head, HistoryError, MOST_BYTES, MOST_RECORD, MOST_RELEASES, NO_RELEASE, Records,
+};
 use prost::Message as _;
 
 use crate::{
@@ -26,6 +29,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(super) struct Ledger {
     records: PathBuf,
+    commitments: PathBuf,
     next: PathBuf,
 }
 
@@ -61,7 +65,7 @@ pub(super) struct Next {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LedgerError {
     /// The files are not what was written.
-    #[error("the history of releases in `{}` is damaged: restore it and `octroi keys` to the same moment", path.display())]
+    #[error("the history of releases in `{}` is damaged: restore it as it was last", path.display())]
     Damaged {
         /// Which.
         path: PathBuf,
@@ -102,7 +106,8 @@ impl Ledger {
     pub(super) fn new(folder: &Path, table: &FactTable) -> Self {
         let records = folder.join(table.dataset.as_str()).join(table.table.as_str());
         // No name of a table has a dot.
-        Self { next: records.with_extension("next"), records }
+        let [commitments, next] = ["commitments", "next"].map(|name| records.with_extension(name));
+        Self { records, commitments, next }
     }
 
     /// The file of committed records.
@@ -147,20 +152,23 @@ impl Ledger {
     /// Puts the committed record behind the others, durably, and then no longer aside.
     pub(super) fn keep(&self, at: &Extent, next: &Next) -> Result<Extent, LedgerError> {
         let framed = framed(next)?;
-        let append = || -> io::Result<()> {
-            let records =
-                OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&self.records)?;
-            if records.metadata()?.len() < at.bytes {
-                return Err(io::Error::other("committed records are gone"));
-            }
-            records.set_len(at.bytes)?;
-            records.write_all_at(&framed, at.bytes)?;
-            records.sync_all()?;
-            sync_parent(&self.records)
-        };
-        append().map_err(at_file(&self.records))?;
+        if fs::metadata(&self.records).map_or(0, |records| records.len()) < at.bytes {
+            return Err(LedgerError::Damaged { path: self.records.clone() });
+        }
+        append(&self.commitments, &next.commitment, at.sequence * COMMITMENT_BYTES as u64)
+            .map_err(at_file(&self.commitments))?;
+        append(&self.records, &framed, at.bytes).map_err(at_file(&self.records))?;
         self.discard()?;
         Ok(at.with(&next.record, framed.len()))
+    }
+
+    /// What this release was committed with.
+    pub(super) fn commitment(&self, sequence: u64) -> Result<Vec<u8>, LedgerError> {
+        let mut commitment = vec![0; COMMITMENT_BYTES];
+        let at = sequence.saturating_sub(1).saturating_mul(COMMITMENT_BYTES as u64);
+        let read = File::open(&self.commitments).and_then(|file| file.read_exact_at(&mut commitment, at));
+        read.map_err(at_file(&self.commitments))?;
+        Ok(commitment)
     }
 
     /// Forgets what was aside, durably.
@@ -179,6 +187,15 @@ fn extent(records: &[u8]) -> Result<Extent, HistoryError> {
         before = records.taken();
     }
     Ok(at)
+}
+
+/// Puts bytes where those that count end, whatever lies behind; durable when this returns.
+fn append(path: &Path, bytes: &[u8], end: u64) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    file.set_len(end)?;
+    file.write_all_at(bytes, end)?;
+    file.sync_all()?;
+    sync_parent(path)
 }
 
 fn framed(next: &Next) -> Result<Vec<u8>, LedgerError> {

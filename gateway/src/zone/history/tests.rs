@@ -219,6 +219,29 @@ async fn an_older_folder_gives_no_zone_a_history_and_is_never_grown() {
 }
 
 #[tokio::test]
+async fn a_key_process_that_was_put_back_is_told_what_it_recorded_since() {
+    let mut desk = Desk::new();
+    for record in [&b"one"[..], b"two", b"three"] {
+        desk.record(&desk.seal(record)).await.unwrap();
+    }
+    let (now, before) = (desk.vault.stands(&trips()), desk.seal(b"made before"));
+    desk.restart();
+    for sequence in 0..3 {
+        let mut earlier = Desk::new().vault.stands(&trips());
+        let kept = fs::read(desk.path("trips")).unwrap();
+        for record in sealed::Records::of(&kept).take(sequence) {
+            (earlier.sequence, earlier.head) = (earlier.sequence + 1, sealed::after(&earlier.head, record.unwrap()));
+        }
+        desk.vault.restore(&trips(), earlier);
+        // What a zone seals on the strength of it comes second to what was released since.
+        assert_eq!(desk.record(&desk.seal(b"too early")).await, Err(NotRecorded::Superseded));
+        assert_eq!(desk.vault.stands(&trips()), now, "from {sequence}");
+        assert_eq!(desk.read().await, [&b"one"[..], b"two", b"three"]);
+    }
+    desk.record(&before).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_full_history_takes_no_more() {
     let desk = Desk::new();
     fs::create_dir(desk.path("")).unwrap();

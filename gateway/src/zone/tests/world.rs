@@ -480,6 +480,11 @@ impl Vault {
         self.0.histories.lock().unwrap().entry(table.clone()).or_insert_with(|| Self::history(table)).clone()
     }
 
+    /// Puts a history back to an earlier moment.
+    pub(in super::super) fn restore(&self, table: &FactTable, earlier: HistoryKey) {
+        self.0.histories.lock().unwrap().insert(table.clone(), earlier);
+    }
+
     /// What becomes of the next calls.
     pub(in super::super) fn fate(&self, fate: Fate) {
         self.0.fates.lock().unwrap().push_back(fate);

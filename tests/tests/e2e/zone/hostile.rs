@@ -24,8 +24,27 @@ fn whatever_it_sends_the_asker_learns_one_constant_refusal() {
     let mut city = taken_over();
     let mut refusals = Vec::new();
     for trick in [
-        "hang", "flood", "length", "torn", "garbage", "early", "hidden", "foreign", "reject", "twice", "large",
-        "ragged", "cause", "end",
+        "hang",
+        "flood",
+        "length",
+        "torn",
+        "garbage",
+        "early",
+        "hidden",
+        "foreign",
+        "reject",
+        "twice",
+        "large",
+        "ragged",
+        "clear",
+        "forged",
+        "elsewhere",
+        "skips",
+        "cause",
+        "end",
+        // Behind it nothing is released any more, in the same words.
+        "unkept",
+        "large",
     ] {
         let begun = Instant::now();
         let answer = city.ask("lena", "energie", trick);
