@@ -1,6 +1,7 @@
 //! The harness of the end-to-end tests: a whole gateway in a folder of its own, on loopback, and the clients that
 //! people use. Everything is real: the binary, TLS, the register, the key process.
 
+pub mod attack;
 mod city;
 mod client;
 pub mod disclosure;
