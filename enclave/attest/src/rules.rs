@@ -346,7 +346,7 @@ mod tests {
         assert_eq!(hex::encode(expected), GOLDEN);
     }
 
-    const GOLDEN: &str = "76b8a3c8175324de0801712fbd60e350c3483c49f2c39a2001e016f7a08f0010";
+    const GOLDEN: &str = "809b9e2e93b210554b76b5817ad0a75a16addc20fe16ce77c644b94115859706";
 
     proptest! {
         #[test]

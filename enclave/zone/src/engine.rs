@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Ready -> Question -> planning (SQL, declared schemas) -> lower -> judge_by ─┬─> Rejected       nothing was read
+//!                                                                             ├─> Checked        only to be judged
 //!                                                                             └─> KeyRequest -> SealedKeys
 //!       -> raise -> execute (encrypted tables) -> counted cells -> Control -> steps over them ─┬─> Answer
 //!                                                                                              └─> Withheld   one word
@@ -15,6 +16,7 @@
 
 mod answer;
 mod calendar;
+mod checked;
 mod contributions;
 mod counted;
 mod earlier;
@@ -157,6 +159,9 @@ impl Waiting {
             Ok(planned) => planned,
             Err(refused) => return send(&mut self.channel, to_host::Message::Rejected(refused.to_wire())),
         };
+        if planned.question.check {
+            return send(&mut self.channel, to_host::Message::Checked(checked::checked(&planned)));
+        }
         let files = planned.files.iter().map(FileColumns::to_wire).collect();
         send(&mut self.channel, to_host::Message::KeyRequest(wire::KeyRequest { files }))?;
         let sealed = match receive(&mut self.channel)? {
@@ -208,7 +213,11 @@ impl Planned {
         let judged = || -> Result<Ruling, Refused> {
             let plan = lower::lower(&planning::plan(&question.sql, &question.tables)?)?;
             let ruling = judge_by(&plan, &question.schemas, &question.policies);
-            Ok(ruling.map_err(|objection| Refusal::from(Box::new(objection)))?)
+            let ruling = ruling.map_err(|objection| Refused::objected(objection, &question.sql))?;
+            if question.noise_only && !ruling.units().is_empty() {
+                return Err(Refusal::NoiseOnly.into());
+            }
+            Ok(ruling)
         };
         // The planner is other people's code, and what it panics on is the question alone.
         let ruling = catch_unwind(AssertUnwindSafe(judged)).unwrap_or_else(|_| {

@@ -10,6 +10,7 @@ use super::{
     Ask, AskError, Keys, Register, Unavailable, Zone,
     admit::Admitting,
     question,
+    record::Shown,
     run::{Judged, Planning},
     verdict::Cause,
 };

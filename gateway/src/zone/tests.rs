@@ -16,7 +16,7 @@ fn refused(outcome: &Outcome) -> bool {
 }
 
 /// What the evidence says of the questions, in order.
-fn told_of(world: &World) -> Vec<String> {
+fn told(world: &World) -> Vec<String> {
     let word = |record: &Record| {
         if let Record::WithheldAnswer(withheld) = record {
             return withheld.cause.clone();
@@ -32,7 +32,7 @@ fn told_of(world: &World) -> Vec<String> {
 async fn an_answer_leaves_with_a_receipt_that_holds() {
     let world = World::new(vec![Script::answers()]);
     let Outcome::Released(released) = world.ask("SELECT COUNT(*) FROM trips").await.unwrap() else {
-        panic!("refused: {:?}", told_of(&world))
+        panic!("refused: {:?}", told(&world))
     };
     let (table, receipt) = released.into_parts();
     assert_eq!(table, world::answer());
@@ -40,7 +40,7 @@ async fn an_answer_leaves_with_a_receipt_that_holds() {
     let (checkpoint, key) = world.checkpoint();
     let holds = verify(&text, &checkpoint, &key, Some("SELECT COUNT(*) FROM trips"), Some(&table)).unwrap();
     assert_eq!(holds.release().tables[0].table, "trips");
-    assert_eq!(told_of(&world), ["admitted", "released"]);
+    assert_eq!(told(&world), ["admitted", "released"]);
     let sealed = world.sealed();
     assert_eq!(sealed[0].files.len(), 1);
     assert_eq!(sealed[0].launch, world::launch());
@@ -195,7 +195,7 @@ async fn a_rejection_is_told_at_once_before_keys_and_never_after() {
     assert!(matches!(&error, AskError::Rejected(rejection) if rejection.code() == "syntax"), "{error}");
     assert!(began.elapsed() < world::TICK, "at once");
     assert!(refused(&world.ask("SELECT trips").await.unwrap()));
-    assert_eq!(told_of(&world), ["admitted", "rejected", "admitted", "zone_lied"]);
+    assert_eq!(told(&world), ["admitted", "rejected", "admitted", "zone_lied"]);
 }
 
 #[tokio::test]
@@ -205,8 +205,8 @@ async fn a_question_is_judged_without_disk_or_key_and_that_is_evidence() {
     let rejected = Said::Rejected(wire::Rejected { code: "not_allowed".into(), text: "no".into(), from: 7, to: 12 });
     let world = World::new(vec![says(vec![checked()]), says(vec![rejected])]);
     let began = time::Instant::now();
-    let told = world.check("SELECT COUNT(*) FROM trips").await.unwrap();
-    assert_eq!((told.tier(), told.notes()), (Tier::Rounded, notes.as_slice()));
+    let checked = world.check("SELECT COUNT(*) FROM trips").await.unwrap();
+    assert_eq!((checked.tier(), checked.notes()), (Tier::Rounded, notes.as_slice()));
     let error = world.check("SELECT trips").await.unwrap_err();
     assert!(matches!(&error, AskError::Rejected(rejection) if rejection.place() == Some((7, 12))), "{error}");
     assert!(began.elapsed() < world::TICK, "at once");
@@ -215,7 +215,7 @@ async fn a_question_is_judged_without_disk_or_key_and_that_is_evidence() {
         assert!(question.check && question.tables[0].files.is_empty() && question.rules.is_some());
     }
     assert!(world.sealed().is_empty(), "no keys");
-    assert_eq!(told_of(&world), ["admitted", "checked", "admitted", "rejected"]);
+    assert_eq!(told(&world), ["admitted", "checked", "admitted", "rejected"]);
 }
 
 #[tokio::test]
@@ -224,7 +224,7 @@ async fn a_zone_that_judges_otherwise_than_it_was_asked_to_is_not_believed() {
     let world = World::new(vec![
         says(vec![world::wants()]),
         says(vec![checked("certain")]),
-        says(vec![Said::Answer(wire::Answer { table: Some(world::answer()) })]),
+        says(vec![Said::Answer(wire::Answer { answer: Some(wire::answer::Answer::Table(world::answer())) })]),
         Script::hangs(),
         says(vec![checked("rounded")]),
         says(vec![world::wants(), checked("rounded")]),
@@ -236,7 +236,7 @@ async fn a_zone_that_judges_otherwise_than_it_was_asked_to_is_not_believed() {
     for _ in 0..2 {
         assert!(refused(&world.ask("SELECT COUNT(*) FROM trips").await.unwrap()));
     }
-    let ends: Vec<_> = told_of(&world).into_iter().filter(|word| word != "admitted").collect();
+    let ends: Vec<_> = told(&world).into_iter().filter(|word| word != "admitted").collect();
     assert_eq!(ends, ["zone_lied", "zone_lied", "zone_lied", "timeout", "zone_lied", "zone_lied"]);
 }
 
@@ -272,7 +272,7 @@ async fn every_end_without_an_answer_is_one_refusal() {
         let outcome = world.ask("SELECT COUNT(*) FROM trips").await.unwrap();
         assert!(refused(&outcome), "{cause}");
         shown.insert(format!("{:?}", padded(outcome.into())));
-        assert_eq!(told_of(&world).last().map(String::as_str), Some(cause));
+        assert_eq!(told(&world).last().map(String::as_str), Some(cause));
     }
     assert_eq!(shown.len(), 1, "no cause shows");
 }
@@ -285,7 +285,7 @@ async fn what_was_granted_is_looked_at_again_before_keys_and_at_the_release() {
     assert!(world.sealed().is_empty(), "no keys");
     world.revoke_after(2);
     assert!(refused(&world.ask("SELECT COUNT(*) FROM trips").await.unwrap()));
-    assert_eq!(told_of(&world), ["admitted", "permit_ended", "admitted", "permit_ended"]);
+    assert_eq!(told(&world), ["admitted", "permit_ended", "admitted", "permit_ended"]);
     world.revoke_after(0);
     assert!(matches!(world.ask("SELECT trips").await.unwrap_err(), AskError::Purpose { .. }));
 }
@@ -306,7 +306,7 @@ async fn a_client_that_goes_away_frees_its_zone() {
     let asking = world.ask("SELECT COUNT(*) FROM trips");
     assert!(time::timeout(Duration::from_millis(200), asking).await.is_err());
     world.freed().await;
-    assert_eq!(told_of(&world), ["admitted", "abandoned"]);
+    assert_eq!(told(&world), ["admitted", "abandoned"]);
 }
 
 #[tokio::test]
@@ -340,7 +340,7 @@ async fn isolation_and_refused_leases_are_said_plainly() {
     assert!(matches!(world.ask("SELECT trips").await.unwrap_err(), AskError::Busy));
     let process = world.ask_in("process", "SELECT trips").await;
     assert!(matches!(process.unwrap_err(), AskError::Isolation { .. }));
-    assert!(told_of(&world).is_empty());
+    assert!(told(&world).is_empty());
 }
 
 #[tokio::test]

@@ -122,9 +122,7 @@ pub fn cast(gate: &mut dyn Gate, known: &Known) -> Claims {
 
 /// Addition beyond 64 bits.
 pub fn overflow(gate: &mut dyn Gate, known: &Known) -> Claims {
-    trapped(gate, known, |few| {
-        Trap::Condition(format!("9223372036854775807 + CASE WHEN {few} THEN 1 ELSE 0 END > 0"))
-    })
+    trapped(gate, known, |few| Trap::Condition(format!("9223372036854775807 + CASE WHEN {few} THEN 1 ELSE 0 END > 0")))
 }
 
 /// A date that there is not.
@@ -171,9 +169,9 @@ pub fn listed(gate: &mut dyn Gate, _known: &Known) -> Claims {
 
 /// Whether it is listed in the one way or in the other: with nothing told, or among the keys without a value.
 pub fn listed_where(gate: &mut dyn Gate, _known: &Known) -> Claims {
-    let seen = gate.ask(Who::Lena, &by([col("district"), col("work")]).tell(rows()).tell(super::question::sum("income")));
-    let listed =
-        |district: &&str| seen.row(&[district, "shepherd"]).is_some_and(|row| !row.figures.is_empty());
+    let seen =
+        gate.ask(Who::Lena, &by([col("district"), col("work")]).tell(rows()).tell(super::question::sum("income")));
+    let listed = |district: &&str| seen.row(&[district, "shepherd"]).is_some_and(|row| !row.figures.is_empty());
     by_difference(&DISTRICTS.iter().map(listed).collect::<Vec<_>>())
 }
 
@@ -299,7 +297,8 @@ pub fn shop(gate: &mut dyn Gate, known: &Known, shop: Shop) -> Claims {
 
 /// Two that know each other: the second takes away what it makes itself.
 pub fn rival(gate: &mut dyn Gate, known: &Known) -> Claims {
-    let seen = gate.ask(Who::Lena, &by([col("district")]).where_(is("work", "clerk")).tell(super::question::sum("turnover")));
+    let seen =
+        gate.ask(Who::Lena, &by([col("district")]).where_(is("work", "clerk")).tell(super::question::sum("turnover")));
     let claim_of = |(target, district): (usize, &&str)| {
         let total = seen.row(&[district])?.figures.first().copied().flatten()?;
         Some(claim(target, Secret::Rival.guess(known, Few::Farmers, target, total)))

@@ -98,7 +98,14 @@ pub fn attacks() -> Vec<Attack> {
     for (name, family, few, way, secrets) in WAYS {
         for secret in *secrets {
             let name = format!("{name}, {}", secret.name());
-            all.push(Attack { name, family: *family, secret: *secret, few: *few, terms: Terms::default(), run: Run::Way(*way) });
+            all.push(Attack {
+                name,
+                family: *family,
+                secret: *secret,
+                few: *few,
+                terms: Terms::default(),
+                run: Run::Way(*way),
+            });
         }
     }
     let mut told = |name: &str, family, few, secret, terms, told: Told| {
@@ -233,10 +240,8 @@ const SIZES: &[(&str, Channel)] = &[
     ("bytes where nothing is told", channels::bytes_of_nothing),
 ];
 
-const PRESENCE: &[(&str, Channel)] = &[
-    ("nobody refused as somebody", channels::withheld_few),
-    ("what nobody adds up to", channels::nothing_added_up),
-];
+const PRESENCE: &[(&str, Channel)] =
+    &[("nobody refused as somebody", channels::withheld_few), ("what nobody adds up to", channels::nothing_added_up)];
 
 const REFUSALS: &[(&str, Channel)] = &[
     ("a difference that is withheld", channels::withheld_difference),

@@ -187,7 +187,8 @@ struct Client {
 
 impl Client {
     fn start(city: &City, who: Who, dataset: &str, backend: &str) -> Self {
-        let words = ["--dataset", dataset, "--purpose", PURPOSE, "--backend", backend, "--json", "--batch", "/dev/stdin"];
+        let words =
+            ["--dataset", dataset, "--purpose", PURPOSE, "--backend", backend, "--json", "--batch", "/dev/stdin"];
         let mut command: Command = city.query_command(who.name(), &words);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("the binary runs");

@@ -107,7 +107,11 @@ pub fn analyses() -> Vec<Analysis> {
         ("durations explained by distances", by([]).all(line())),
         ("the same by mode", by([col("mode")]).all(line())),
         ("the same by age", by([Key::Bin("age")]).all(line())),
-        ("regression sums by zone", by([col("origin")]).all([Of::Squares("minutes", "metres"), Of::Covariance("minutes", "metres")].map(figure))),
+        (
+            "regression sums by zone",
+            by([col("origin")])
+                .all([Of::Squares("minutes", "metres"), Of::Covariance("minutes", "metres")].map(figure)),
+        ),
         ("percentiles of durations", by([]).all(percentiles())),
         ("percentiles by mode", by([col("mode")]).all(percentiles())),
         ("percentiles by zone", by([col("origin")]).all(percentiles())),
@@ -117,11 +121,17 @@ pub fn analyses() -> Vec<Analysis> {
         ("departures and arrivals", matrix_of("origin", "destination").sets(Sets::These(vec![vec![0], vec![1]]))),
         ("metres by zone", by([col("origin")]).tell(mean("metres")).tell(sum("metres"))),
         ("durations by destination", by([col("destination")]).tell(mean("minutes"))),
-        ("spread of durations", by([col("mode")]).tell(figure(Of::Deviation("minutes"))).tell(figure(Of::Variance("cost")))),
+        (
+            "spread of durations",
+            by([col("mode")]).tell(figure(Of::Deviation("minutes"))).tell(figure(Of::Variance("cost"))),
+        ),
         ("kilometres by zone and mode", by([col("origin"), col("mode")]).tell(sum("metres"))),
         ("all kilometres and all costs", by([]).tell(sum("metres")).tell(sum("cost"))),
         ("travellers by mode", by([col("mode")]).tell(persons())),
-        ("travellers and households by zone", by([col("origin")]).tell(persons()).tell(figure(Of::Subjects("household")))),
+        (
+            "travellers and households by zone",
+            by([col("origin")]).tell(persons()).tell(figure(Of::Subjects("household"))),
+        ),
         ("trips by density", density().tell(rows())),
         ("metres by density", density().tell(mean("metres")).tell(rows())),
         ("density and age", by([Key::Bin("density"), Key::Bin("age")]).joined(Joined::Inner).tell(rows())),
@@ -129,14 +139,20 @@ pub fn analyses() -> Vec<Analysis> {
         ("delays by hour", by([hour()]).tell(late())),
         ("trips to work by hour", by([hour()]).tell(purpose("work")).tell(rows())),
         ("trips for health by age", by([Key::Bin("age")]).tell(purpose("health")).tell(rows())),
-        ("soft and public modes by zone", by([col("origin")]).tell(rows().only(Among("mode", SOFT))).tell(rows().only(Among("mode", PUBLIC)))),
+        (
+            "soft and public modes by zone",
+            by([col("origin")]).tell(rows().only(Among("mode", SOFT))).tell(rows().only(Among("mode", PUBLIC))),
+        ),
         ("cars by CASE", by([col("origin")]).tell(rows().only(is("mode", "car")).by_case()).tell(rows())),
         ("busy pairs of zones", Question { above: Some((rows(), 700.0)), ..matrix() }),
         ("ten busiest pairs of zones", Question { largest: Some((rows(), Some(10))), ..matrix() }),
         ("modes of the young", count(col("mode")).where_(Below("age", Value::Whole(30)))),
         ("modes of the old", count(col("mode")).where_(From("age", Value::Whole(75)))),
         ("modes in the centre", count(col("mode")).where_(Among("origin", CENTRE))),
-        ("the second week by mode", count(col("mode")).where_(From("departure", Value::Moment(day(2025, 3, 10) * 86_400)))),
+        (
+            "the second week by mode",
+            count(col("mode")).where_(From("departure", Value::Moment(day(2025, 3, 10) * 86_400))),
+        ),
     ]
 }
 
@@ -196,7 +212,8 @@ pub fn poison(many: usize, seed: u64) -> Vec<Question> {
     let one = |dice: &mut Dice| {
         let from = dice.between(0, 300);
         let moment = |hour: i64| Value::Moment(day(2025, 3, 3) * 86_400 + hour * 3_600);
-        let mut conditions = vec![From("departure", moment(from)), Below("departure", moment(from + dice.between(2, 36)))];
+        let mut conditions =
+            vec![From("departure", moment(from)), Below("departure", moment(from + dice.between(2, 36)))];
         if dice.chance(0.5) {
             conditions.push(Is("origin", Value::Text(*dice.one(&ZONES))));
         }

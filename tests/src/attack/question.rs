@@ -3,7 +3,7 @@
 //! One form for both, so that an attack or an analysis says once what it asks, and what it would have got without any
 //! protection is known for certain.
 
-use super::table::{Role, Table, Value, civil, day, DAY};
+use super::table::{DAY, Role, Table, Value, civil, day};
 
 /// A question about one table.
 #[derive(Debug, Clone, Default)]

@@ -320,7 +320,9 @@ mod tests {
 
     #[test]
     fn days_are_those_of_the_calendar() {
-        for (date_of, count) in [((1970, 1, 1), 0), ((2024, 2, 29), 19_782), ((2025, 1, 1), 20_089), ((1969, 12, 31), -1)] {
+        for (date_of, count) in
+            [((1970, 1, 1), 0), ((2024, 2, 29), 19_782), ((2025, 1, 1), 20_089), ((1969, 12, 31), -1)]
+        {
             let (year, month, of_month) = date_of;
             assert_eq!((day(year, month, of_month), civil(count)), (count, date_of));
         }

@@ -96,7 +96,8 @@ pub struct Town {
 impl Town {
     /// Made up from a seed.
     pub fn new(name: &str, seed: u64) -> Self {
-        let mut making = Making { dice: Dice::new(seed), rows: Vec::new(), later: Vec::new(), persons: 0, households: 0 };
+        let mut making =
+            Making { dice: Dice::new(seed), rows: Vec::new(), later: Vec::new(), persons: 0, households: 0 };
         let mut town = Self {
             table: empty(name),
             groups: Vec::new(),
@@ -129,8 +130,20 @@ impl Town {
             }
             match number {
                 // The first artisan of the district has the shop; the first two clerks have theirs.
-                0 => person.turnover = if shop { making.dice.between(1_500_000, 2_000_000) } else { making.dice.between(500_000, 700_000) },
-                1 => person.turnover = if rival { making.dice.between(300_000, 400_000) } else { making.dice.between(150_000, 200_000) },
+                0 => {
+                    person.turnover = if shop {
+                        making.dice.between(1_500_000, 2_000_000)
+                    } else {
+                        making.dice.between(500_000, 700_000)
+                    }
+                }
+                1 => {
+                    person.turnover = if rival {
+                        making.dice.between(300_000, 400_000)
+                    } else {
+                        making.dice.between(150_000, 200_000)
+                    }
+                }
                 2 => {
                     person.turnover = making.dice.between(100_000, 140_000);
                     self.known.rivals.push(person.turnover as f64);
@@ -332,16 +345,8 @@ fn empty(name: &str) -> Table {
 }
 
 /// All groups, in the order in which a district has them.
-pub const FEWS: [Few; 8] = [
-    Few::Farmers,
-    Few::Old,
-    Few::August,
-    Few::Homeless,
-    Few::Unplaced,
-    Few::Late,
-    Few::Shepherds,
-    Few::Hermit,
-];
+pub const FEWS: [Few; 8] =
+    [Few::Farmers, Few::Old, Few::August, Few::Homeless, Few::Unplaced, Few::Late, Few::Shepherds, Few::Hermit];
 /// All districts.
 pub const DISTRICTS: [&str; 24] = [
     "d01", "d02", "d03", "d04", "d05", "d06", "d07", "d08", "d09", "d10", "d11", "d12", "d13", "d14", "d15", "d16",
@@ -360,8 +365,7 @@ const DENSITIES: &[i64] = &[15, 25, 35];
 const OTHERS: usize = 200;
 
 /// All but the farmers.
-pub const NOT_LAND: &[&str] =
-    &["artisan", "clerk", "executive", "none", "retired", "shepherd", "student", "worker"];
+pub const NOT_LAND: &[&str] = &["artisan", "clerk", "executive", "none", "retired", "shepherd", "student", "worker"];
 /// All but the shepherds.
 pub const NOT_HERDING: &[&str] = &["artisan", "clerk", "executive", "farmer", "none", "retired", "student", "worker"];
 /// Farmers and artisans.
@@ -409,5 +413,4 @@ mod tests {
             .sum();
         assert!((400..560).contains(&heads), "{heads} of 960");
     }
-
 }

@@ -119,8 +119,7 @@ fn empty(name: &str) -> Table {
 }
 
 /// Zones, in a ring.
-pub const ZONES: [&str; 12] =
-    ["z01", "z02", "z03", "z04", "z05", "z06", "z07", "z08", "z09", "z10", "z11", "z12"];
+pub const ZONES: [&str; 12] = ["z01", "z02", "z03", "z04", "z05", "z06", "z07", "z08", "z09", "z10", "z11", "z12"];
 /// Groups of zones.
 pub const CENTRE: &[&str] = &["z01", "z02", "z03"];
 /// The other one.

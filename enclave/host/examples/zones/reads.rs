@@ -62,7 +62,7 @@ impl io::Read for Noise {
     }
 }
 
-const SQL: &str = "SELECT hour, SUM(watt_hours) AS total, COUNT(household) AS rows FROM readings GROUP BY hour";
+const SQL: &str = "SELECT hour, SUM(watt_hours) AS total, COUNT(*) AS rows FROM readings GROUP BY hour";
 const NOISE_MEBIBYTES: f64 = 256.0;
 const NOISE: u64 = 256 << 20;
 /// Each takes seconds.

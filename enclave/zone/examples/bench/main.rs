@@ -55,13 +55,39 @@ fn declared() -> v1::TableSchema {
         name: "readings".to_owned(),
         columns: vec![
             column("household", v1::ColumnType::Integer),
-            column("hour", v1::ColumnType::Integer),
-            column("district", v1::ColumnType::String),
+            v1::Column {
+                domain: (0..24).map(|hour| hour.to_string()).collect(),
+                ..column("hour", v1::ColumnType::Integer)
+            },
+            v1::Column { domain: (0..24).map(district).collect(), ..column("district", v1::ColumnType::String) },
             column("watt_hours", v1::ColumnType::Integer),
         ],
         subjects: vec!["household".to_owned()],
         public: false,
     }
+}
+
+fn district(number: i64) -> String {
+    format!("district {number:02}")
+}
+
+/// Readings are about households; hours and districts are public.
+fn policy() -> v1::ReleasePolicy {
+    use v1::{column_policy::Role, dimension::Bins};
+    let role = |column: &str, role| v1::ColumnPolicy { column: column.to_owned(), role: Some(role) };
+    let listed = || Role::Dimension(v1::Dimension { bins: Some(Bins::Listed(v1::Listed {})), groups: Vec::new() });
+    let table = v1::TablePolicy {
+        table: "readings".to_owned(),
+        units: vec![v1::Unit { column: "household".to_owned(), space: "households".to_owned() }],
+        columns: vec![
+            role("district", listed()),
+            role("hour", listed()),
+            role("household", Role::Identifier(v1::Identifier {})),
+            role("watt_hours", Role::Measure(v1::Measure::default())),
+        ],
+    };
+    let policy = v1::ReleasePolicy { dataset: DATASET.to_owned(), tables: vec![table], ..v1::ReleasePolicy::default() };
+    octroi_proto::ReleasePolicy::try_from(policy).map(|policy| (&policy).into()).unwrap_or_default()
 }
 
 /// The keys of the one encrypted file, which whoever measures makes in the same way.

@@ -21,7 +21,7 @@ use parquet::{
 };
 use prost::Message as _;
 
-use super::{DATASET, Outcome, declared, keys};
+use super::{DATASET, Outcome, declared, district, keys, policy};
 
 /// Writes `plain.parquet`, `encrypted.parquet`, and `question.pb`: an `octroi.zone.v1.Question` on the encrypted one
 /// that has its tables and rules.
@@ -49,7 +49,7 @@ pub(super) fn make(folder: &Path, rows: &str) -> Outcome<()> {
     let ruled = zone::RuledTable { dataset: DATASET.to_owned(), schema: Some(declared()) };
     let question = zone::Question {
         tables: vec![zone::Table { version: 1, files }],
-        rules: Some(zone::Rules { tables: vec![ruled], least_subjects: LEAST_SUBJECTS }),
+        rules: Some(zone::Rules { tables: vec![ruled], policies: vec![policy()], least_subjects: LEAST_SUBJECTS }),
         ..zone::Question::default()
     };
     Ok(fs::write(folder.join("question.pb"), question.encode_to_vec())?)
@@ -68,8 +68,7 @@ fn in_clear() -> Outcome<WriterProperties> {
 fn batch(schema: &Schema, dice: &mut Dice, rows: usize) -> Outcome<RecordBatch> {
     let mut number = |end: i64| (0..rows).map(|_| dice.below(end)).collect::<Vec<_>>();
     let (households, hours, watt_hours) = (number(HOUSEHOLDS), number(24), number(2_000));
-    let districts: StringArray =
-        households.iter().map(|household| Some(format!("district {:02}", household % 24))).collect();
+    let districts: StringArray = households.iter().map(|household| Some(district(household % 24))).collect();
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from(households)),
         Arc::new(Int64Array::from(hours)),

@@ -9,7 +9,10 @@ use datafusion::{
 use octroi_attest::frame;
 use octroi_proto::wire::{
     v1::{AnswerRow, AnswerTable},
-    zone::{Answer, Question, Ready, TableFile, ToHost, ToZone, Withheld, to_host::Message, to_zone},
+    zone::{
+        Answer, Question, Ready, TableFile, ToHost, ToZone, Withheld, answer::Answer as Answered, to_host::Message,
+        to_zone,
+    },
 };
 use octroi_zone::{
     disks::Disks,
@@ -54,7 +57,7 @@ fn answer(question: &Question, disk: &Disk) -> Outcome<Message> {
         other => return Err(format!("`{other}` is not `read`, `encrypted` or `plain`").into()),
     };
     let table = AnswerTable { rows: vec![AnswerRow::default(); rows], ..AnswerTable::default() };
-    Ok(Message::Answer(Answer { table: Some(table) }))
+    Ok(Message::Answer(Answer { answer: Some(Answered::Table(table)) }))
 }
 
 /// Reads the file from end to end, in pieces as the engine's readers join them; how many.

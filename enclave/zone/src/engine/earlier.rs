@@ -47,13 +47,14 @@ pub(super) fn load_number(file_id: &[u8]) -> u32 {
     number.min(u32::MAX - 2)
 }
 
-/// The key of the history that an answer belongs to; none for one about nobody.
+/// The key of the history that an answer belongs to: that of the facts. An answer about nobody belongs to none, unless the
+/// question was given tables that are about somebody, whether it reads them or not: then it is recorded with one of them.
 ///
 /// # Errors
 /// [`Cause::KeysRefused`] if it was not given.
 pub(super) fn key<'a>(ruling: &Ruling, keys: &'a OpenKeys) -> Result<Option<&'a HistoryKey>, Cause> {
     if ruling.units().is_empty() {
-        return Ok(None);
+        return Ok(keys.histories.first());
     }
     let table = ruling.base().facts().to_string();
     keys.history(&table).map(Some).ok_or(Cause::KeysRefused)
@@ -103,7 +104,9 @@ impl Earlier {
         session: &SessionState,
         control: &mut Control<'_>,
     ) -> Result<Release, Cause> {
-        let (places, cells): (Vec<_>, Vec<_>) = control.history_cells().into_iter().unzip();
+        // Of what is about nobody there is nothing to compare.
+        let told = if run.ruling.units().is_empty() { Vec::new() } else { control.history_cells() };
+        let (places, cells): (Vec<_>, Vec<_>) = told.into_iter().unzip();
         let least = u64::from(run.cells.least_subjects());
         let setting = Setting { least, current: self.versions.clone(), vacant: vacant(&run.ruling) };
         let mut audit = Audit::open(&self.history, &cells, &setting);

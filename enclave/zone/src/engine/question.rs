@@ -22,6 +22,10 @@ pub(super) struct Question {
     pub(super) schemas: Schemas,
     pub(super) policies: Policies,
     pub(super) cells: CellRules,
+    /// Whether it is only to be judged.
+    pub(super) check: bool,
+    /// Whether one of its tables may be answered with noise alone.
+    pub(super) noise_only: bool,
     pub(super) limits: Limits,
 }
 
@@ -76,6 +80,11 @@ impl Question {
             launch: wire.launch_id.as_slice().try_into().map_err(|_| Malformed)?,
             policies: Policies::parse(&schemas, &datasets, &declared).map_err(|_| Malformed)?,
             cells: cells.at_least(rules.least_subjects()),
+            check: wire.check,
+            noise_only: declared
+                .iter()
+                .filter_map(|policy| policy.noise)
+                .any(|noise| noise.r#use() == v1::NoiseUse::Only),
             schemas,
             sql: wire.sql,
             tables: tables.collect::<Result<_, _>>()?,

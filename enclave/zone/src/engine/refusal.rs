@@ -54,6 +54,9 @@ pub(super) enum Refusal {
     /// What cannot be read as a plan.
     #[error(transparent)]
     Judged(#[from] Rejection),
+    /// Tables whose steward allows no answer but with noise.
+    #[error("the tables asked are answered with noise alone, which this gateway does not add yet: ask their steward")]
+    NoiseOnly,
     /// What the release policies do not allow.
     #[error(transparent)]
     Objected(#[from] Box<Objection>),
@@ -98,6 +101,12 @@ pub(super) enum Cause {
 }
 
 impl Refused {
+    /// What the policies do not allow, and where its column is first named.
+    pub(super) fn objected(objection: Objection, sql: &str) -> Self {
+        let at = objection.column().and_then(|column| named(column, sql));
+        Self { refusal: Refusal::Objected(Box::new(objection)), at }
+    }
+
     /// As it is told to who asked.
     pub(super) fn to_wire(&self) -> wire::Rejected {
         let (from, to) = self.at.unwrap_or_default();
@@ -120,7 +129,7 @@ impl Refusal {
             Self::Syntax { .. } | Self::Senseless { .. } | Self::OneSelect => "syntax",
             Self::UnknownTable { .. } => "unknown_table",
             Self::UnknownColumn { .. } | Self::AmbiguousColumn { .. } => "unknown_column",
-            Self::Function { .. } | Self::NotAllowed { .. } => "not_allowed",
+            Self::Function { .. } | Self::NotAllowed { .. } | Self::NoiseOnly => "not_allowed",
             Self::Judged(rejection) => code(rejection),
             Self::Objected(objection) => match &objection.offence {
                 Offence::Rejected(rejection) => code(rejection),
@@ -141,6 +150,18 @@ impl Refusal {
             },
         }
     }
+}
+
+/// Where a name stands by itself, in whatever case.
+fn named(name: &str, sql: &str) -> Option<(u32, u32)> {
+    let (written, name) = (sql.to_ascii_lowercase(), name.to_ascii_lowercase());
+    let part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let stands = |at: &usize| {
+        let before = at.checked_sub(1).and_then(|before| written.as_bytes().get(before));
+        !part(before) && !part(written.as_bytes().get(at + name.len()))
+    };
+    let from = written.match_indices(&name).map(|(at, _)| at).find(stands)?;
+    Some((u32::try_from(from).ok()?, u32::try_from(from + name.len()).ok()?))
 }
 
 fn code(rejection: &Rejection) -> &'static str {

@@ -76,6 +76,7 @@ fn question() -> wire::Question {
         sql: SQL.to_owned(),
         tables: vec![wire::Table { version: 1, files: vec![file] }],
         histories: Vec::new(),
+        check: false,
         limits: Some(limits),
         rules: Some(wire::Rules {
             tables: vec![wire::RuledTable { dataset: "rehearsal".to_owned(), schema: Some(schema) }],

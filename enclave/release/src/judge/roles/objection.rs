@@ -193,6 +193,28 @@ impl Objection {
         Self { offence: offence.into(), place, instead: None }
     }
 
+    /// The column that it is about, if it is about one.
+    pub fn column(&self) -> Option<&str> {
+        match &self.offence {
+            Offence::NoRole { column }
+            | Offence::Role { column, .. }
+            | Offence::SplitsBins { column }
+            | Offence::NoChoice { column }
+            | Offence::Nothing { column }
+            | Offence::SensitiveForm { column }
+            | Offence::TwoSensitive { column }
+            | Offence::SensitiveCondition { column }
+            | Offence::Rejected(Rejection::Hidden { column }) => Some(column),
+            Offence::Rejected(_)
+            | Offence::NoPolicy { .. }
+            | Offence::Construct { .. }
+            | Offence::SeveralColumns
+            | Offence::NoColumn
+            | Offence::JoinKey
+            | Offence::OuterJoin => None,
+        }
+    }
+
     pub(super) fn instead(self, instead: Instead) -> Self {
         Self { instead: Some(instead), ..self }
     }

@@ -135,6 +135,7 @@ impl Asked {
             tables: tables.iter().map(table).collect(),
             limits: Some(self.limits),
             histories: Vec::new(),
+            check: false,
         }
     }
 
