@@ -1,7 +1,7 @@
 //! Schemas of tables and release policies: as callers may see them, and declared. What a declaration hides, the key
 //! process is told before it counts.
 
-use octroi_proto::{ColumnName, DatasetId, DatasetSchema, ReleasePolicy, TableName, TableVersion};
+use octroi_proto::{ColumnName, DatasetId, DatasetSchema, ReleasePolicy, TableName, TableVersion, release::Elsewhere};
 
 use super::Gateway;
 use crate::{
@@ -47,11 +47,12 @@ impl Gateway {
     ) -> Result<DatasetSchema, Refusal> {
         let dataset = permit.target().description.id.clone();
         let told = match self.registry.schema(&dataset).or_internal()? {
-            // The register refuses what does not keep the tables that have rows: then nothing is to be hidden.
+            // Nothing is to be hidden by what the register refuses: tables that have rows are not kept, or the policy no
+            // longer fits.
             Some(standing) if schema.dataset == dataset => {
                 let filled = self.registry.tables(&dataset).or_internal()?;
-                let hidden =
-                    if all_kept(&standing, &schema, &filled).is_ok() { hidden(&schema, &filled) } else { vec![] };
+                let stands = all_kept(&standing, &schema, &filled).is_ok() && self.fits_policy(&schema)?;
+                let hidden = if stands { hidden(&schema, &filled) } else { Vec::new() };
                 self.hide(&dataset, &hidden).await?;
                 hidden
             }
@@ -63,6 +64,18 @@ impl Gateway {
         since.retain(|table| !told.contains(table));
         self.hide(&dataset, &since).await?;
         Ok(schema)
+    }
+
+    /// Whether the release policy, if there is one, can hold for a schema.
+    fn fits_policy(&self, schema: &DatasetSchema) -> Result<bool, Refusal> {
+        let Some(policy) = self.registry.policy(&schema.dataset).or_internal()? else { return Ok(true) };
+        let mut elsewhere = Elsewhere::new();
+        for dataset in policy.joined() {
+            if let Some(schema) = self.registry.schema(dataset).or_internal()? {
+                elsewhere.insert(dataset.clone(), schema);
+            }
+        }
+        Ok(policy.fits(schema, &elsewhere).is_ok())
     }
 
     async fn hide(&self, dataset: &DatasetId, tables: &[(TableName, Vec<ColumnName>)]) -> Result<(), Refusal> {
