@@ -43,7 +43,7 @@ pub enum Offence {
     #[error(transparent)]
     Rejected(#[from] Rejection),
     /// A table that no policy is about.
-    #[error("`{table}` has no release policy")]
+    #[error("`{table}` has no release policy: its steward must declare one before it can be asked")]
     NoPolicy {
         /// The table.
         table: String,
