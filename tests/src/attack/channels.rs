@@ -25,7 +25,7 @@ fn standing(secret: Secret) -> (Figure, f64) {
     match secret {
         Secret::Benefit => (rows().only(Flag("benefit", true)).only(is("work", "farmer")), 0.5),
         Secret::Income => (few(Of::Mean("income")), 3_750.0),
-        Secret::Owes => (few(Of::Share("owes")), 0.5),
+        Secret::Owes => (few(Of::Mean("owes")), 0.5),
         _ => (few(Of::Rows), 5.0),
     }
 }

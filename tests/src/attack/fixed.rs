@@ -1,5 +1,7 @@
 //! The fixed attacks: each a way to a secret, on a town of its own.
 
+use std::fmt;
+
 use super::{
     channels::{self, Claims, Shop},
     claims::{Claim, Score},
@@ -82,6 +84,12 @@ impl Attack {
             }
         };
         Score::of(&claims, &town.truth(self.few, self.secret))
+    }
+}
+
+impl fmt::Debug for Attack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.family, self.name)
     }
 }
 

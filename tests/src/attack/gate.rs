@@ -112,24 +112,35 @@ pub struct Live<'a> {
     table: &'a Table,
     backend: &'a str,
     clients: BTreeMap<Who, Client>,
-    /// How many questions were asked.
-    pub asked: usize,
+    /// What was asked and answered.
+    pub transcript: Vec<Asked>,
+}
+
+/// A question and its answer, as whoever reads of it wants them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// Who asked.
+    pub who: Who,
+    /// In what words.
+    pub sql: String,
+    /// What was answered; of many rows the first.
+    pub answer: String,
 }
 
 impl<'a> Live<'a> {
     /// Asks of this table, in zones of this kind.
     pub fn new(city: &'a City, dataset: &'a str, table: &'a Table, backend: &'a str) -> Self {
-        Self { city, dataset, table, backend, clients: BTreeMap::new(), asked: 0 }
+        Self { city, dataset, table, backend, clients: BTreeMap::new(), transcript: Vec::new() }
     }
 
     /// The one object that `octroi query --json` prints.
     pub fn answer(&mut self, who: Who, sql: &str) -> Value {
-        self.asked += 1;
         let (city, dataset, backend) = (self.city, self.dataset, self.backend);
         let client = self.clients.entry(who).or_insert_with(|| Client::start(city, who, dataset, backend));
         loop {
             let answer = client.ask(sql);
             if answer["refusal"]["code"] != "resource_exhausted" {
+                self.transcript.push(Asked { who, sql: sql.to_owned(), answer: shortened(&answer) });
                 return answer;
             }
             thread::sleep(Duration::from_millis(200));
@@ -155,10 +166,11 @@ impl Gate for Live<'_> {
     }
 
     fn bytes(&mut self, question: &Question) -> Option<usize> {
-        self.asked += 1;
         let sql = question.sql(self.table);
         let body = json!({ "datasets": [self.dataset], "purpose": PURPOSE, "sql": sql, "backend": self.backend });
         let answer = self.city.curl_as(Who::Lena.name(), &["--data", &body.to_string(), &self.city.api("v1/queries")]);
+        let told = format!("{} bytes, status {}", answer.body.len(), answer.status);
+        self.transcript.push(Asked { who: Who::Lena, sql, answer: told });
         (answer.status == 200).then_some(answer.body.len())
     }
 
@@ -166,6 +178,15 @@ impl Gate for Live<'_> {
         let file = self.city.file(&format!("{}.later.csv", self.table.name), self.table.csv(&self.table.later));
         self.city.load(self.dataset, &self.table.name, &file, &[]).expect();
     }
+}
+
+/// Without its receipt.
+fn shortened(answer: &Value) -> String {
+    let told = match answer["verdict"].as_str() {
+        Some("released") => json!({ "rows": answer["rows"], "keys_without_value": answer["keys_without_value"] }),
+        _ => answer["refusal"].clone(),
+    };
+    told.to_string().chars().take(LONGEST).collect()
 }
 
 impl Who {
@@ -212,6 +233,8 @@ impl Drop for Client {
     }
 }
 
+/// Characters of an answer that are kept to be read.
+const LONGEST: usize = 400;
 /// Fewest that a difference may be of.
 const LEAST: usize = 11;
 /// As [`City::let_ask`] grants it.

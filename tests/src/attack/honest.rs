@@ -70,7 +70,7 @@ pub fn analyses() -> Vec<Analysis> {
     let count = |key: Key| by([key]).tell(rows());
     let counts = |one: Key, other: Key| by([one, other]).tell(rows());
     let mean = |column| figure(Of::Mean(column));
-    let late = || figure(Of::Share("late"));
+    let late = || figure(Of::Mean("late"));
     let persons = || figure(Of::Subjects("person"));
     let purpose = |purpose| rows().only(Is("purpose", Value::Text(purpose)));
     let matrix = || counts(col("origin"), col("destination"));

@@ -3,7 +3,7 @@
 //!
 //! Written anew from docs/RELEASE-POLICY.md, apart from the code that is tested.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     question::{Condition, Figure, Joined, Of, Question},
@@ -67,12 +67,7 @@ impl Cell {
         passes(figure.of, table, &scope, terms)
     }
 
-    fn chosen<'t>(
-        &self,
-        figure: &Figure,
-        table: &'t Table,
-        counts: impl Fn(&Condition) -> bool,
-    ) -> Vec<&'t Vec<Value>> {
+    fn chosen<'t>(&self, figure: &Figure, table: &'t Table, counts: impl Fn(&Condition) -> bool) -> Vec<&'t Vec<Value>> {
         let rows = self.rows.iter().map(|place| &table.rows[*place]);
         let present = |row: &&Vec<Value>| figure.of.columns().iter().all(|it| row[table.place(it)] != Value::Missing);
         let holds = |row: &&Vec<Value>| figure.only.iter().filter(|it| counts(it)).all(|it| it.holds(table, row));
@@ -94,8 +89,7 @@ pub fn answer(question: &Question, table: &Table, mut keeps: impl FnMut(&Cell, &
             return Seen::Refused;
         }
     }
-    let hidden =
-        question.above.iter().map(|(figure, _)| figure).chain(question.largest.iter().map(|(figure, _)| figure));
+    let hidden = question.above.iter().map(|(figure, _)| figure).chain(question.largest.iter().map(|(figure, _)| figure));
     let figures: Vec<&Figure> = question.figures.iter().chain(hidden).collect();
     let mut rows: Vec<(Vec<String>, Vec<Option<f64>>)> = Vec::new();
     for cell in cells(question, table) {
@@ -123,17 +117,25 @@ pub fn answer(question: &Question, table: &Table, mut keeps: impl FnMut(&Cell, &
 
 /// What each subject of a unit brings, by magnitude.
 fn contributions(table: &Table, rows: &[&Vec<Value>], unit: &str, of: impl Fn(&[Value]) -> f64) -> Vec<f64> {
-    let mut subjects: BTreeMap<String, f64> = BTreeMap::new();
+    let unit = table.place(unit);
+    let mut subjects: HashMap<&str, f64> = HashMap::new();
     for row in rows {
-        *subjects.entry(row[table.place(unit)].told()).or_default() += of(row).abs();
+        let Value::Name(name) = &row[unit] else { panic!("units are names") };
+        *subjects.entry(name).or_default() += of(row).abs();
     }
     subjects.into_values().collect()
 }
 
 /// Whether rows pass: enough subjects of every unit, nobody who dominates, and not all of one category where that counts.
 fn passes(of: Of, table: &Table, rows: &[&Vec<Value>], terms: Terms) -> bool {
-    let number = |column: &'static str| move |row: &[Value]| row[table.place(column)].number().unwrap_or(0.0);
-    let square = |column: &'static str| move |row: &[Value]| number(column)(row).powi(2);
+    let number = |column: &'static str| {
+        let place = table.place(column);
+        move |row: &[Value]| row[place].number().unwrap_or(0.0)
+    };
+    let square = |column: &'static str| {
+        let of = number(column);
+        move |row: &[Value]| of(row).powi(2)
+    };
     for unit in table.units {
         if contributions(table, rows, unit, |_| 1.0).len() < LEAST {
             return false;
@@ -142,20 +144,20 @@ fn passes(of: Of, table: &Table, rows: &[&Vec<Value>], terms: Terms) -> bool {
         match of {
             Of::Rows | Of::Values(_) | Of::Subjects(_) | Of::Pairs(..) => {}
             Of::Percentile(column, thousandths) => {
-                let mut values: Vec<f64> = rows.iter().map(|row| number(column)(row)).collect();
+                let of = number(column);
+                let mut values: Vec<f64> = rows.iter().map(|row| of(row)).collect();
                 values.sort_by(f64::total_cmp);
                 let cut = values.len() * thousandths as usize / 1_000;
                 let side = |keep: &dyn Fn(f64) -> bool| {
                     let at = values.get(cut).copied().unwrap_or(0.0);
-                    let rows: Vec<&Vec<Value>> =
-                        rows.iter().filter(|row| keep(number(column)(row) - at)).copied().collect();
+                    let rows: Vec<&Vec<Value>> = rows.iter().filter(|row| keep(of(row) - at)).copied().collect();
                     contributions(table, &rows, unit, |_| 1.0).len() >= LEAST
                 };
                 if !(side(&|beyond| beyond <= 0.0) && side(&|beyond| beyond >= 0.0)) {
                     return false;
                 }
             }
-            Of::Sum(column) | Of::Mean(column) | Of::Share(column) => {
+            Of::Sum(column) | Of::Mean(column) => {
                 quantities.push(contributions(table, rows, unit, number(column)));
             }
             Of::Variance(column) | Of::Deviation(column) => {
@@ -172,7 +174,8 @@ fn passes(of: Of, table: &Table, rows: &[&Vec<Value>], terms: Terms) -> bool {
                     quantities.push(contributions(table, rows, unit, number(column)));
                     quantities.push(contributions(table, rows, unit, square(column)));
                 }
-                quantities.push(contributions(table, rows, unit, |row| number(y)(row) * number(x)(row)));
+                let (of_y, of_x) = (number(y), number(x));
+                quantities.push(contributions(table, rows, unit, |row| of_y(row) * of_x(row)));
             }
         }
         if quantities.iter_mut().any(|quantity| dominated(quantity)) {
@@ -198,7 +201,8 @@ fn dominated(contributions: &mut [f64]) -> bool {
 fn value(of: Of, table: &Table, rows: &[&Vec<Value>]) -> Option<f64> {
     let count = rows.len() as f64;
     let all = |column: &'static str| {
-        rows.iter().map(|row| row[table.place(column)].number().unwrap_or(0.0)).collect::<Vec<f64>>()
+        let place = table.place(column);
+        rows.iter().map(|row| row[place].number().unwrap_or(0.0)).collect::<Vec<f64>>()
     };
     let total = |column| all(column).iter().sum::<f64>();
     let mean = |column| total(column) / count;
@@ -210,7 +214,7 @@ fn value(of: Of, table: &Table, rows: &[&Vec<Value>]) -> Option<f64> {
         Of::Rows | Of::Values(_) | Of::Pairs(..) => return Some(count),
         Of::Subjects(unit) => return Some(contributions(table, rows, unit, |_| 1.0).len() as f64),
         Of::Sum(column) => return (count > 0.0).then(|| total(column)),
-        Of::Mean(column) | Of::Share(column) => mean(column),
+        Of::Mean(column) => mean(column),
         Of::Variance(column) => products(column, column) / count,
         Of::Deviation(column) => (products(column, column) / count).sqrt(),
         Of::Covariance(y, x) => products(y, x) / count,
@@ -247,11 +251,7 @@ mod tests {
         let count = |keys: [&str; 2]| seen.iter().find(|row| row.keys == keys).and_then(|row| row.figures[0]);
         assert_eq!(count([MISSING, MISSING]), Some(town.table.rows.len() as f64));
         assert_eq!(count(["d01", "farmer"]), Some(town.known().size(Few::Farmers, 0)));
-        let parts: f64 = seen
-            .iter()
-            .filter(|row| row.keys[0] == "d01" && row.keys[1] != MISSING)
-            .map(|row| row.figures[0].unwrap())
-            .sum();
+        let parts: f64 = seen.iter().filter(|row| row.keys[0] == "d01" && row.keys[1] != MISSING).map(|row| row.figures[0].unwrap()).sum();
         assert_eq!(count(["d01", MISSING]), Some(parts));
     }
 

@@ -140,8 +140,6 @@ pub enum Of {
     Sum(&'static str),
     /// AVG
     Mean(&'static str),
-    /// AVG of what is true or false.
-    Share(&'static str),
     /// VAR_POP
     Variance(&'static str),
     /// STDDEV_POP
@@ -341,7 +339,6 @@ impl Of {
             Self::Values(column) => one("COUNT", column),
             Self::Sum(column) => one("SUM", column),
             Self::Mean(column) => one("AVG", column),
-            Self::Share(column) => format!("AVG(CAST({} AS BIGINT))", column_as(column)),
             Self::Variance(column) => one("VAR_POP", column),
             Self::Deviation(column) => one("STDDEV_POP", column),
             Self::Correlation(y, x) => two("CORR", y, x),
@@ -364,7 +361,6 @@ impl Of {
             Self::Values(column)
             | Self::Sum(column)
             | Self::Mean(column)
-            | Self::Share(column)
             | Self::Variance(column)
             | Self::Deviation(column)
             | Self::Percentile(column, _) => vec![column],
@@ -436,7 +432,7 @@ impl Condition {
 
     /// Whether it is counted within a cell and chooses nothing.
     pub fn is_sensitive(&self, table: &Table) -> bool {
-        matches!(table.column(self.column()).role, Role::Flag | Role::Category | Role::Indicator)
+        matches!(table.column(self.column()).role, Role::Flag | Role::Category)
     }
 }
 

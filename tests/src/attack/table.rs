@@ -50,7 +50,7 @@ pub enum Role {
         /// Bins to group by.
         points: &'static [i64],
     },
-    /// True or false, and averaged.
+    /// One or zero, and averaged.
     Indicator,
     /// Sensitive words.
     Category,
@@ -158,10 +158,10 @@ impl Column {
     fn kind(&self) -> &'static str {
         match &self.role {
             Role::Identifier | Role::Listed(..) | Role::Category => "string",
-            Role::JoinKey(_) | Role::Cuts(_) | Role::Measure { .. } => "integer",
+            Role::JoinKey(_) | Role::Cuts(_) | Role::Measure { .. } | Role::Indicator => "integer",
             Role::Calendar { period: "hour", .. } => "timestamp",
             Role::Calendar { .. } => "date",
-            Role::Indicator | Role::Flag => "boolean",
+            Role::Flag => "boolean",
         }
     }
 
@@ -183,7 +183,7 @@ impl Column {
             Role::Measure { clamps: [low, high], points } => {
                 with(&format!("role = \"measure\", low = {low}, high = {high}, points = {points:?}"))
             }
-            Role::Indicator => with("role = \"measure\""),
+            Role::Indicator => with("role = \"measure\", low = 0, high = 1"),
             Role::Category | Role::Flag => with("role = \"category\""),
         }
     }

@@ -42,7 +42,7 @@ pub enum Secret {
     Benefit,
     /// Whether they are rich: a measure.
     Income,
-    /// Whether they owe rent: a measure that is true or false.
+    /// Whether they owe rent: a measure that is one or zero.
     Owes,
     /// Whether there is anybody at all.
     Presence,
@@ -278,7 +278,7 @@ impl Making {
             Value::Whole(person.place),
             Value::Whole(person.income),
             Value::Whole(person.turnover),
-            Value::Flag(person.owes),
+            Value::Whole(i64::from(person.owes)),
             Value::Flag(person.benefit),
             Value::Text(person.illness),
             if placed { Value::Whole(density(person.place)) } else { Value::Missing },

@@ -29,8 +29,8 @@ impl Secret {
         let bare = match self {
             Self::Benefit => vec![rows().only(Flag("benefit", true))],
             Self::Income => vec![sum("income")],
-            // Of what is true or false there is an average alone.
-            Self::Owes => vec![figure(Of::Share("owes")), rows()],
+            // Once by its mean: a ratio of rounded parts.
+            Self::Owes => vec![figure(Of::Mean("owes")), rows()],
             Self::Turnover | Self::Rival => vec![sum("turnover")],
             Self::Ill => vec![rows().only(Condition::Is("illness", Value::Text("diabetes")))],
             Self::Size | Self::Presence => vec![rows()],
@@ -391,7 +391,7 @@ pub fn means(gate: &mut dyn Gate, secret: Secret) -> Estimates {
     let by_mean = |gate: &mut dyn Gate, conditions: &[Condition]| {
         let (of, only): (_, Vec<Condition>) = match secret {
             Secret::Income => (Of::Mean("income"), Vec::new()),
-            Secret::Owes => (Of::Share("owes"), Vec::new()),
+            Secret::Owes => (Of::Mean("owes"), Vec::new()),
             _ => (Of::MeanX("income", "income"), Vec::new()),
         };
         let question = Question { conditions: conditions.to_vec(), ..by([col("district")]) };

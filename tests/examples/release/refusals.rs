@@ -1,0 +1,109 @@
+//! Whether it shows in what is withheld.
+
+use octroi_tests::attack::{
+    arena,
+    gate::{Gate as _, Live, Who},
+    plain,
+    question::{Condition, Figure, Key, Question, by, col, rows, sum},
+    table::{Table, Terms, Value},
+    town::{NOT_LAND, Town},
+};
+
+use super::{Bench, TICK};
+
+pub(super) fn measure(bench: &Bench<'_>) {
+    let city = bench.city(TICK);
+    let towns: Vec<Town> = (0..FORMS.len() as u64).map(|it| Town::new(&format!("town{it}"), 500 + it)).collect();
+    let tables: Vec<Table> = towns.iter().map(|town| town.table.clone()).collect();
+    arena::host(&city, "refusals", bench.backend, &tables, Terms::default());
+    bench.say(&format!("## Refusals, zones of kind {}\n\n| question | targets | accuracy |\n| --- | --- | --- |", bench.backend));
+    for ((name, figure, form), table) in FORMS.iter().zip(&tables) {
+        let mut live = Live::new(&city, "refusals", table, bench.backend);
+        let before = by([col("district")]).tell(rows()).tell(figure());
+        let question = match form {
+            Form::Cells => cells(*figure),
+            Form::Condition => Question { figures: vec![rows()], conditions: figure().only, ..cells(*figure) },
+            Form::AfterTotals | Form::AfterUnions => {
+                live.ask(Who::Lena, &if *form == Form::AfterTotals { before } else { before.where_(Condition::Among("work", NOT_LAND)) });
+                cells(*figure)
+            }
+        };
+        let seen = live.ask(Who::Lena, &question);
+        let told: Vec<bool> = targets(table)
+            .iter()
+            .map(|keys| {
+                let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+                seen.row(&keys).is_some_and(|row| row.figures.iter().any(Option::is_some))
+            })
+            .collect();
+        let accuracy = accuracy(&secrets(table, figure()), &told);
+        bench.say(&format!("| {name} | {} | {accuracy:.3} |", told.len()));
+        bench.figure(if *form == Form::Condition { "refusals.condition" } else { "refusals.figure" }, 100.0 * accuracy);
+    }
+    measured(bench);
+}
+
+/// The same of a measure: that somebody stands out is told by a refusal, as by every dominance rule.
+fn measured(bench: &Bench<'_>) {
+    let city = bench.city(TICK);
+    let town = Town::new("town", 700);
+    arena::host(&city, "measured", bench.backend, std::slice::from_ref(&town.table), Terms::default());
+    let mut live = Live::new(&city, "measured", &town.table, bench.backend);
+    let seen = live.ask(Who::Lena, &cells(|| sum("turnover")));
+    let cells = plain::cells(&cells(|| sum("turnover")), &town.table);
+    let (mut right, mut all) = (0, 0);
+    for cell in cells.iter().filter(|cell| cell.passes(&rows(), &town.table, Terms::default())) {
+        let keys: Vec<&str> = cell.keys.iter().map(String::as_str).collect();
+        let told = seen.row(&keys).is_some_and(|row| row.figures.iter().any(Option::is_some));
+        let dominated = !cell.passes(&sum("turnover"), &town.table, Terms::default());
+        (right, all) = (right + usize::from(told != dominated), all + 1);
+    }
+    bench.say(&format!("| somebody dominates a sum (told by the rule itself) | {all} | {:.3} |", right as f64 / all as f64));
+}
+
+/// By every district and work.
+fn cells(figure: fn() -> Figure) -> Question {
+    by([col("district"), col("work")]).tell(figure())
+}
+
+fn targets(table: &Table) -> Vec<Vec<String>> {
+    let keys = by([col("district"), Key::Column("work")]);
+    plain::cells(&keys, table).into_iter().map(|cell| cell.keys).collect()
+}
+
+/// Whether more than the median of the cells is counted.
+fn secrets(table: &Table, figure: Figure) -> Vec<bool> {
+    let cells = plain::cells(&by([col("district"), col("work")]), table);
+    let share = |cell: &plain::Cell| cell.value(&figure, table).unwrap_or(0.0) / cell.rows.len() as f64;
+    let mut shares: Vec<f64> = cells.iter().map(share).collect();
+    shares.sort_by(f64::total_cmp);
+    let middle = shares[shares.len() / 2];
+    cells.iter().map(|cell| share(cell) > middle).collect()
+}
+
+/// Of saying yes where nothing is told, or no there: whichever is better.
+fn accuracy(secrets: &[bool], told: &[bool]) -> f64 {
+    let right = secrets.iter().zip(told).filter(|(secret, told)| secret != told).count() as f64 / secrets.len() as f64;
+    right.max(1.0 - right)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// The cells, at once.
+    Cells,
+    /// The condition on the rows.
+    Condition,
+    /// After the districts' totals.
+    AfterTotals,
+    /// After unions that leave a few.
+    AfterUnions,
+}
+
+const FORMS: &[(&str, fn() -> Figure, Form)] = &[
+    ("asthma, by FILTER", || rows().only(Condition::Is("illness", Value::Text("asthma"))), Form::Cells),
+    ("asthma, by WHERE", || rows().only(Condition::Is("illness", Value::Text("asthma"))), Form::Condition),
+    ("benefits, by FILTER", || rows().only(Condition::Flag("benefit", true)), Form::Cells),
+    ("no benefits, by WHERE", || rows().only(Condition::Flag("benefit", false)), Form::Condition),
+    ("benefits, after totals", || rows().only(Condition::Flag("benefit", true)), Form::AfterTotals),
+    ("benefits, after unions", || rows().only(Condition::Flag("benefit", true)), Form::AfterUnions),
+];
