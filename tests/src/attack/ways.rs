@@ -67,13 +67,7 @@ impl Secret {
 }
 
 /// One question by district; every figure of the secret for each of `scopes`, which choose by FILTER.
-fn by_district(
-    gate: &mut dyn Gate,
-    who: Who,
-    secret: Secret,
-    question: Question,
-    scopes: &[&[Condition]],
-) -> Vec<Estimates> {
+fn by_district(gate: &mut dyn Gate, who: Who, secret: Secret, question: Question, scopes: &[&[Condition]]) -> Vec<Estimates> {
     let figures = scopes.iter().flat_map(|scope| secret.figures(scope));
     let question = Question { keys: vec![col("district")], ..question }.all(figures);
     read(&gate.ask(who, &question), secret, scopes.len())
@@ -127,13 +121,9 @@ pub fn mean(all: &[Estimates]) -> Estimates {
     (0..DISTRICTS.len()).map(place).collect()
 }
 
-/// Rows of an answer by district and one more key, added up over that key.
-fn added_up(seen: &Seen, secret: Secret, wanted: impl Fn(&str) -> bool) -> Estimates {
-    let of = |district: &&str| {
-        let mut rows = seen.rows().iter().filter(|row| row.keys[0] == *district && wanted(&row.keys[1])).peekable();
-        rows.peek()?;
-        rows.map(|row| secret.total(&row.figures)).sum()
-    };
+/// Rows of an answer by district and one more key, added up over these keys; nothing where one of them is missing.
+fn added_up(seen: &Seen, secret: Secret, keys: &[&str]) -> Estimates {
+    let of = |district: &&str| keys.iter().map(|key| secret.total(&seen.row(&[district, key])?.figures)).sum();
     DISTRICTS.iter().map(of).collect()
 }
 
@@ -188,8 +178,8 @@ pub fn case_key(gate: &mut dyn Gate, secret: Secret) -> Estimates {
     let many = || Key::Either(Among("work", NOT_LAND), "many", "few");
     let question = by([col("district"), many()]).sets(Sets::Rollup).all(secret.figures(&[]));
     let seen = gate.ask(Who::Lena, &question);
-    let all = added_up(&seen, secret, |key| key == MISSING);
-    less(&all, &[added_up(&seen, secret, |key| key == "many")])
+    let all = added_up(&seen, secret, &[MISSING]);
+    less(&all, &[added_up(&seen, secret, &["many"])])
 }
 
 /// A range against all (Few::Old).
@@ -200,7 +190,8 @@ pub fn range(gate: &mut dyn Gate, secret: Secret) -> Estimates {
 
 /// Bins against their union: two ranges that leave a third.
 pub fn ranges(gate: &mut dyn Gate, secret: Secret) -> Estimates {
-    let scopes: [&[Condition]; 3] = [&[], &[Below("age", age(30))], &[From("age", age(30)), Below("age", age(75))]];
+    let scopes: [&[Condition]; 3] =
+        [&[], &[Below("age", age(30))], &[From("age", age(30)), Below("age", age(75))]];
     let all = by_district(gate, Who::Lena, secret, Question::default(), &scopes);
     less(&all[0], &all[1..])
 }
@@ -226,9 +217,8 @@ pub fn quarter_by_months(gate: &mut dyn Gate, secret: Secret) -> Estimates {
     let grouped = |period| by([col("district"), Key::Trunc(period, "arrived")]).all(secret.figures(&[]));
     let quarters = gate.ask(Who::Lena, &grouped(Period::Quarter));
     let months = gate.ask(Who::Lena, &grouped(Period::Month));
-    let quarter = added_up(&quarters, secret, |key| key == "2024-07-01");
-    let july = added_up(&months, secret, |key| key == "2024-07-01");
-    less(&quarter, &[july, added_up(&months, secret, |key| key == "2024-09-01")])
+    let quarter = added_up(&quarters, secret, &["2024-07-01"]);
+    less(&quarter, &[added_up(&months, secret, &["2024-07-01", "2024-09-01"])])
 }
 
 /// All, and those of whom something is known (Few::Homeless).
@@ -239,8 +229,7 @@ pub fn not_missing(gate: &mut dyn Gate, secret: Secret) -> Estimates {
 
 /// The same within one answer; and the values added up, which leave out what is missing.
 pub fn values_added_up(gate: &mut dyn Gate, secret: Secret) -> Estimates {
-    let scopes: [&[Condition]; 4] =
-        [&[], &[is("tenure", "owner")], &[is("tenure", "private")], &[is("tenure", "social")]];
+    let scopes: [&[Condition]; 4] = [&[], &[is("tenure", "owner")], &[is("tenure", "private")], &[is("tenure", "social")]];
     let all = by_district(gate, Who::Lena, secret, Question::default(), &scopes);
     less(&all[0], &all[1..])
 }
@@ -346,8 +335,8 @@ pub fn grouping_sets(gate: &mut dyn Gate, secret: Secret) -> Estimates {
 
 fn complement(gate: &mut dyn Gate, secret: Secret, sets: Sets) -> Estimates {
     let seen = gate.ask(Who::Lena, &by([col("district"), col("work")]).sets(sets).all(secret.figures(&[])));
-    let all = added_up(&seen, secret, |key| key == MISSING);
-    less(&all, &[added_up(&seen, secret, |key| NOT_LAND.contains(&key) && key != "shepherd"), shepherds(&seen, secret)])
+    let all = added_up(&seen, secret, &[MISSING]);
+    less(&all, &[added_up(&seen, secret, MANY), shepherds(&seen, secret)])
 }
 
 /// Of shepherds what is told of them, or nothing: half the districts have none.
@@ -362,18 +351,14 @@ fn shepherds(seen: &Seen, secret: Secret) -> Estimates {
 pub fn in_two_questions(gate: &mut dyn Gate, secret: Secret) -> Estimates {
     let parts = gate.ask(Who::Lena, &by([col("district"), col("work")]).all(secret.figures(&[])));
     let all = of_all(gate, Who::Lena, secret);
-    less(
-        &all,
-        &[added_up(&parts, secret, |key| NOT_LAND.contains(&key) && key != "shepherd"), shepherds(&parts, secret)],
-    )
+    less(&all, &[added_up(&parts, secret, MANY), shepherds(&parts, secret)])
 }
 
 /// Bins and their total (Few::Old).
 pub fn bins(gate: &mut dyn Gate, secret: Secret) -> Estimates {
-    let parts =
-        gate.ask(Who::Lena, &by([col("district"), Key::Bin("age")]).sets(Sets::Rollup).all(secret.figures(&[])));
-    let all = added_up(&parts, secret, |key| key == MISSING);
-    less(&all, &[added_up(&parts, secret, |key| !["5", MISSING].contains(&key))])
+    let parts = gate.ask(Who::Lena, &by([col("district"), Key::Bin("age")]).sets(Sets::Rollup).all(secret.figures(&[])));
+    let all = added_up(&parts, secret, &[MISSING]);
+    less(&all, &[added_up(&parts, secret, &["0", "1", "2", "3", "4"])])
 }
 
 /// Months and their total (Few::August).
@@ -382,8 +367,8 @@ pub fn months(gate: &mut dyn Gate, secret: Secret) -> Estimates {
     let since = || From("arrived", month(3));
     let parts = gate.ask(Who::Lena, &by(keys).where_(since()).all(secret.figures(&[])));
     let all = of_rows(gate, Who::Lena, secret, &[since()]);
-    let other = |key: &str| !["2024-08-01", MISSING].contains(&key);
-    less(&all, &[added_up(&parts, secret, other)])
+    let others = [3, 4, 5, 6, 7, 9, 10, 11, 12].map(|of| month(of).told());
+    less(&all, &[added_up(&parts, secret, &others.each_ref().map(String::as_str))])
 }
 
 /// Means and numbers give totals: of all, and of all but the few.
@@ -497,7 +482,7 @@ pub fn with_what_does_not_matter(gate: &mut dyn Gate, secret: Secret) -> Estimat
     let keyed = |conditions| Question { conditions, ..by([col("district"), Key::Trunc(Period::Quarter, "arrived")]) };
     let mut ask = |conditions| {
         let seen = gate.ask(Who::Lena, &keyed(conditions).all(secret.figures(&[])));
-        added_up(&seen, secret, |_| true)
+        added_up(&seen, secret, &[1, 4, 7, 10].map(|of| month(of).told()).each_ref().map(String::as_str))
     };
     let all = ask(Vec::new());
     pairs.push(less(&all, &[ask(vec![Among("work", NOT_LAND)])]));
@@ -542,8 +527,10 @@ pub fn asked_for(gate: &mut dyn Gate, secret: Secret) -> Estimates {
 /// The few as cells of a grouping.
 pub fn grouped_by(gate: &mut dyn Gate, secret: Secret) -> Estimates {
     let seen = gate.ask(Who::Lena, &by([col("district"), col("work")]).all(secret.figures(&[])));
-    added_up(&seen, secret, |key| key == "farmer")
+    added_up(&seen, secret, &["farmer"])
 }
 
+/// The works of which there are many in every district.
+const MANY: &[&str] = &["artisan", "clerk", "executive", "none", "retired", "student", "worker"];
 /// Districts that the individual tracker follows.
 const TRACKED: usize = 12;
