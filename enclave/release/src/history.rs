@@ -94,6 +94,20 @@ pub enum Quantity {
     Sum(String),
 }
 
+impl Quantity {
+    /// As what somebody's part in it is judged. How many rows or things meet a condition is judged as how many rows there
+    /// are: the condition can be on a sensitive column, and what is refused must not depend on who meets it.
+    pub(crate) fn judged(&self) -> &Self {
+        match self {
+            Self::Sum(spelled) => match spelled.split_once(" where ") {
+                Some((counted, _)) if counted == "1" || counted.starts_with("different ") => &Self::Rows,
+                Some(_) | None => self,
+            },
+            Self::Rows | Self::Subjects(_) => self,
+        }
+    }
+}
+
 /// A subject column.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Unit(pub String);

@@ -1,7 +1,8 @@
 //! The audit of new cells against all earlier ones: simulatable but for dominance, since whether a set is too small depends
 //! on public dimensions alone, which no refusal need hide.
 //!
-//! What is looked at, of the cells that tell of the same quantity of the same facts:
+//! What is looked at, of the cells of the same facts, whatever they tell, since numbers of different names can be functions
+//! of each other; whoever stands out is looked for in the quantities that all of them tell:
 //!
 //! - *a cell and one inside it*, either of them new: what is left must be safe;
 //! - *a cell and several inside it that share no row* (partition totals, either way round): layers of siblings, a layer
@@ -49,7 +50,7 @@ pub struct Setting {
 pub struct Remainder {
     /// The regions; loads are a dimension ([`super::loads`]).
     pub regions: Vec<Region>,
-    /// Of which no subject may dominate.
+    /// Of which no subject may dominate; there may be none.
     pub quantities: BTreeSet<Quantity>,
 }
 

@@ -16,7 +16,12 @@ pub(crate) struct Field {
     pub(crate) atlas: Atlas,
     pub(crate) cells: Vec<Known>,
     pub(crate) layers: Vec<Vec<usize>>,
+    /// Of each cell its layer.
+    pub(crate) layer_of: Vec<usize>,
+    /// Those of which somebody's part is judged: what [`Quantity::judged`] says of those that are told.
     pub(crate) quantities: Vec<Quantity>,
+    /// The quantities, by bits, those together that the same cells tell.
+    pub(crate) classes: Vec<u64>,
     pub(crate) units: Vec<Unit>,
 }
 
@@ -46,7 +51,8 @@ impl Field {
         new: &[(usize, &Cell)],
         current: &Versions,
     ) -> Result<Self, TooWide> {
-        let quantities: BTreeSet<Quantity> = new.iter().flat_map(|(_, cell)| &cell.quantities).cloned().collect();
+        let told = new.iter().flat_map(|(_, cell)| &cell.quantities);
+        let quantities: BTreeSet<Quantity> = told.map(Quantity::judged).cloned().collect();
         let quantities: Vec<Quantity> = quantities.into_iter().collect();
         if quantities.len() > MOST_QUANTITIES {
             return Err(TooWide);
@@ -61,7 +67,9 @@ impl Field {
             atlas: Atlas::of(facts, regions).ok_or(TooWide)?,
             cells: Vec::new(),
             layers: Vec::new(),
+            layer_of: Vec::new(),
             quantities,
+            classes: Vec::new(),
             units: units.into_iter().cloned().collect(),
         };
         let mut groups: BTreeMap<(u64, u128), Vec<usize>> = BTreeMap::new();
@@ -81,20 +89,32 @@ impl Field {
         }
         field.add_new(new, &fresh, &released, &mut groups);
         field.layers = groups.into_values().flat_map(|group| field.split(group)).collect();
+        field.layer_of = vec![0; field.cells.len()];
+        for (layer, places) in field.layers.iter().enumerate() {
+            places.iter().for_each(|place| field.layer_of.get_mut(*place).into_iter().for_each(|of| *of = layer));
+        }
+        field.classes = field.classes();
         Ok(field)
+    }
+
+    fn classes(&self) -> Vec<u64> {
+        let mut alike: BTreeMap<Vec<bool>, u64> = BTreeMap::new();
+        for bit in (0..self.quantities.len()).map(|bit| 1 << bit) {
+            *alike.entry(self.cells.iter().map(|cell| cell.told & bit != 0).collect()).or_default() |= bit;
+        }
+        alike.into_values().collect()
     }
 
     /// What a cell tells of quantities that the new ones tell of as well.
     fn told(&self, cell: &Cell) -> u64 {
-        let bits = self.quantities.iter().enumerate().filter(|(_, quantity)| cell.quantities.contains(quantity));
-        bits.fold(0, |told, (bit, _)| told | 1 << bit)
+        let bits = cell.quantities.iter().filter_map(|told| self.quantities.binary_search(told.judged()).ok());
+        bits.fold(0, |told, bit| told | 1 << bit)
     }
 
     fn known(&self, cell: &Cell, region: &Region, stale: bool) -> Option<Known> {
-        let told = self.told(cell);
         let block = self.atlas.block(region)?;
         let subjects = self.units.iter().map(|unit| cell.subjects.get(unit).copied()).collect();
-        (told != 0).then(|| Known { block, told, subjects, stale, new: Vec::new() })
+        Some(Known { block, told: self.told(cell), subjects, stale, new: Vec::new() })
     }
 
     /// New cells tell nothing new of what was released of the very same rows.
@@ -109,9 +129,11 @@ impl Field {
         for ((place, cell), region) in new.iter().zip(fresh) {
             let Some(mut known) = self.known(cell, region, false) else { continue };
             let same = released.get(&known.block).into_iter().flatten().filter_map(|same| self.cells.get(*same));
-            known.told &= same.filter(|same| !same.stale).fold(u64::MAX, |told, same| told & !same.told);
-            if known.told == 0 {
-                continue;
+            if let Some(same) = same.into_iter().find(|same| !same.stale) {
+                known.told &= !same.told;
+                if known.told == 0 {
+                    continue;
+                }
             }
             if let Some(same) = seen.get(&known.block).and_then(|same| self.cells.get_mut(*same)) {
                 same.told |= known.told;

@@ -5,7 +5,7 @@
 //! leaves over. So of a cell and the cells inside it, only what is left beside *as many disjoint ones as there are* need
 //! be counted: what is left beside fewer of them is that and whole released cells.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     Quantity,
@@ -71,10 +71,10 @@ impl Search<'_> {
         self.field.cells.get(place).is_some_and(|cell| !cell.new.is_empty())
     }
 
-    /// Places of the cells strictly inside one that tell something of what it tells.
+    /// Places of the cells strictly inside one, whatever they tell: numbers that go by different names can be functions of
+    /// each other, as those of who smokes, of who does not, and of all are.
     fn inside(&self, outer: usize, cell: &Known, among: &[usize]) -> Vec<usize> {
-        let within =
-            |other: &Known| cell.told & other.told != 0 && cell.block.covers(&other.block) && cell.block != other.block;
+        let within = |other: &Known| cell.block.covers(&other.block) && cell.block != other.block;
         among
             .iter()
             .copied()
@@ -115,61 +115,77 @@ impl Search<'_> {
         cell.block.minus(&[&inner.block], MOST_PIECES).is_some_and(|left| (self.vacant)(&left))
     }
 
-    /// Of each quantity, what is left of a cell beside layers inside it.
+    /// What is left of a cell beside layers inside it: beside all cells, and of quantities that not all of them tell, also
+    /// beside those that do, for whoever stands out.
     fn families(&mut self, outer: usize, cell: &Known, inside: &[usize], here: &[usize]) {
-        let mut alike: BTreeMap<Vec<usize>, u64> = BTreeMap::new();
-        for bit in (0..self.field.quantities.len()).map(|bit| 1_u64 << bit).filter(|bit| cell.told & bit != 0) {
-            let telling = |place: &usize| self.field.cells.get(*place).is_some_and(|inner| inner.told & bit != 0);
-            *alike.entry(inside.iter().copied().filter(telling).collect()).or_default() |= bit;
-        }
-        for (seeds, told) in alike.into_iter().filter(|(seeds, _)| !seeds.is_empty()) {
+        let every = self.field.cells.iter().fold(u64::MAX, |every, cell| every & cell.told);
+        let of_classes = self.field.classes.iter().copied().filter(|class| class & every == 0);
+        let passes = of_classes.filter(|class| class & cell.told != 0).map(|class| (Some(class), class));
+        let mut found = BTreeMap::new();
+        for (telling, told) in passes.chain([(None, every & cell.told)]).collect::<Vec<_>>() {
+            let seeds: Vec<usize> = inside.iter().copied().filter(|place| self.tells(*place, telling)).collect();
             // Of an earlier cell, only differences that a new one takes part in are new; earlier ones make them smaller.
-            let mut others = if cell.new.is_empty() { None } else { Some(seeds.clone()) };
-            for seed in self.layers(&seeds) {
-                self.family(Outer { place: outer, cell, told, here }, &seed, &mut others);
-            }
+            let others = match cell.new.is_empty() {
+                false => seeds.clone(),
+                true if seeds.is_empty() => continue,
+                true => {
+                    let all = self.inside(outer, cell, here);
+                    all.into_iter().filter(|place| self.tells(*place, telling)).collect()
+                }
+            };
+            let outer = Outer { place: outer, cell, told, others: &others };
+            self.layers(&seeds).iter().for_each(|seed| self.family(outer, seed, &mut found));
+        }
+        for (rows, (parties, told)) in found {
+            self.find(parties, Kind::Left { rows, told });
         }
     }
 
+    /// Whether a cell tells one of these quantities; any does of no quantity in particular.
+    fn tells(&self, place: usize, telling: Option<u64>) -> bool {
+        telling.is_none_or(|bits| self.field.cells.get(place).is_some_and(|cell| cell.told & bits != 0))
+    }
+
     /// What is left beside one layer, and beside that and each other layer that shares no row with it.
-    fn family(&mut self, outer: Outer<'_>, seed: &[usize], others: &mut Option<Vec<usize>>) {
+    fn family(&mut self, outer: Outer<'_>, seed: &[usize], found: &mut Found) {
         let Some(left) = self.left(outer.cell, seed) else {
             return self.find(self.parties(outer.place, seed), Kind::Countless);
         };
         if left.is_empty() {
             return;
         }
-        let others = others.get_or_insert_with(|| self.inside(outer.place, outer.cell, outer.here));
-        let free: Vec<usize> =
-            others.iter().copied().filter(|place| self.is_free(*place, &left, seed, outer.told)).collect();
+        let free: Vec<usize> = outer.others.iter().copied().filter(|place| self.is_free(*place, &left, seed)).collect();
         if free.is_empty() {
-            return self.find(self.parties(outer.place, seed), Kind::Left { rows: left, told: outer.told });
+            return self.keep(outer, seed, left, found);
         }
         for layer in self.layers(&free) {
             let mut members = [seed, &layer].concat();
             let mut rest = self.left(outer.cell, &members).unwrap_or_default();
             for place in &free {
-                let Some(cell) =
-                    self.field.cells.get(*place).filter(|_| self.is_free(*place, &rest, &members, outer.told))
-                else {
+                let Some(cell) = self.field.cells.get(*place).filter(|_| self.is_free(*place, &rest, &members)) else {
                     continue;
                 };
                 members.push(*place);
                 rest = rest.iter().filter_map(|piece| piece.minus(&[&cell.block], MOST_PIECES)).flatten().collect();
             }
             match self.left(outer.cell, &members) {
-                Some(rows) if rows.is_empty() => {}
-                Some(rows) => self.find(self.parties(outer.place, &members), Kind::Left { rows, told: outer.told }),
+                Some(rows) => self.keep(outer, &members, rows, found),
                 None => self.find(self.parties(outer.place, &members), Kind::Countless),
             }
         }
     }
 
+    /// Keeps what is left, once for the same rows.
+    fn keep(&self, outer: Outer<'_>, members: &[usize], rows: Vec<Block>, found: &mut Found) {
+        if !rows.is_empty() {
+            found.entry(rows).or_insert_with(|| (self.parties(outer.place, members), 0)).1 |= outer.told;
+        }
+    }
+
     /// Whether a cell lies wholly in what is left.
-    fn is_free(&self, place: usize, left: &[Block], seed: &[usize], told: u64) -> bool {
+    fn is_free(&self, place: usize, left: &[Block], seed: &[usize]) -> bool {
         self.field.cells.get(place).is_some_and(|cell| {
-            cell.told & told != 0
-                && left.iter().any(|piece| piece.has_corner(&cell.block))
+            left.iter().any(|piece| piece.has_corner(&cell.block))
                 && self.field.of_places(seed).all(|member| !member.block.meets(&cell.block))
         })
     }
@@ -181,15 +197,17 @@ impl Search<'_> {
 
     /// These cells by their layers.
     fn layers(&self, places: &[usize]) -> Vec<Vec<usize>> {
-        let places: BTreeSet<usize> = places.iter().copied().collect();
-        let of_layer = |layer: &Vec<usize>| layer.iter().copied().filter(|place| places.contains(place)).collect();
-        self.field.layers.iter().map(of_layer).filter(|layer: &Vec<usize>| !layer.is_empty()).collect()
+        let mut layers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for place in places {
+            layers.entry(self.field.layer_of.get(*place).copied().unwrap_or_default()).or_default().push(*place);
+        }
+        layers.into_values().collect()
     }
 
     /// Rows that were replaced cannot be counted any more: the same region again would tell what changed.
     fn replaced(&mut self, ours: usize, here: &[usize]) {
         let Some(cell) = self.field.cells.get(ours) else { return };
-        let same = |other: &Known| other.stale && other.told & cell.told != 0 && other.block == cell.block;
+        let same = |other: &Known| other.stale && other.block == cell.block;
         if self.field.of_places(here).any(same) {
             self.find(vec![ours], Kind::Replaced);
         }
@@ -203,7 +221,7 @@ impl Search<'_> {
             let Some(other) = self.field.cells.get(*theirs) else { continue };
             let pair = other.new.is_empty() || *theirs < ours;
             let told = cell.told & other.told;
-            if !pair || told == 0 || self.differ_by_many(cell, other) || !cell.block.meets(&other.block) {
+            if !pair || self.differ_by_many(cell, other) || !cell.block.meets(&other.block) {
                 continue;
             }
             if cell.block.covers(&other.block) || other.block.covers(&cell.block) {
@@ -242,9 +260,14 @@ impl Search<'_> {
 struct Outer<'a> {
     place: usize,
     cell: &'a Known,
+    /// Of which quantities whoever stands out is looked for.
     told: u64,
-    here: &'a [usize],
+    /// Cells inside it.
+    others: &'a [usize],
 }
+
+/// Rows that are left of one cell: who can answer for it, and which quantities are told of them.
+type Found = BTreeMap<Vec<Block>, (Vec<usize>, u64)>;
 
 /// Most blocks that a difference is made of; beyond, it is not counted, and the new cell is withheld.
 const MOST_PIECES: usize = 1_024;

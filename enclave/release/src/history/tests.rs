@@ -65,9 +65,71 @@ fn the_same_rows_again_tell_nothing_new_unless_something_else_is_told_of_them() 
     ask(&world, &mut history, vec![total.clone()], &[]);
     assert!(settle(&world, &history, std::slice::from_ref(&total), &[]).may_leave(0));
     assert!(!settle(&world, &history, std::slice::from_ref(&walking), &[]).may_leave(0));
-    // Of another quantity there is nothing to take a difference with.
-    let speed = Cell { quantities: BTreeSet::from([Quantity::Sum("speed".into())]), ..walking };
-    assert!(settle(&world, &history, &[speed], &[]).may_leave(0));
+}
+
+#[test]
+fn quantities_of_other_names_are_compared_as_well() {
+    // One who smokes is in the first question alone; of the others, those are counted who do not, and all.
+    let world = World::new(&[(12, [0, 0, 0]), (1, [1, 0, 0])]);
+    let told = |region: Region, quantity| Cell { quantities: BTreeSet::from([quantity]), ..cell(&world, region) };
+    let all = || Region::all(fixture::facts());
+    let walking = || all().within(mode(), BinSet::one(0));
+    let smokers = |condition: &str| Quantity::Sum(format!("1 where {condition}"));
+    let person = || Quantity::Subjects(Unit("person".into()));
+    for (first, second) in [
+        (Quantity::Rows, person()),
+        (smokers("smoker"), smokers("not smoker")),
+        (smokers("smoker"), smokers("smoker = true")),
+        (Quantity::Sum("speed where speed".into()), smokers("speed")),
+    ] {
+        let mut history = History::default();
+        ask(&world, &mut history, vec![told(all(), first.clone())], &[]);
+        let verdict = settle(&world, &history, &[told(walking(), second.clone())], &[]);
+        assert_eq!(verdict.withheld(), &BTreeMap::from([(0, Reason::Few)]), "{first:?}, {second:?}");
+        // And of two that overlap.
+        let narrow = |from| all().within(place(1), BinSet::range(from, from + 2));
+        let world = World::new(&[(2, [0, 0, 0]), (20, [0, 1, 0]), (2, [0, 2, 0])]);
+        let mut history = History::default();
+        let of = |region, quantity| Cell { quantities: BTreeSet::from([quantity]), ..cell(&world, region) };
+        ask(&world, &mut history, vec![of(narrow(0), first)], &[]);
+        assert!(!settle(&world, &history, &[of(narrow(1), second)], &[]).may_leave(0));
+    }
+}
+
+#[test]
+fn who_meets_a_condition_is_not_judged_by_how_many_do() {
+    let world = World::new(&[(12, [0, 0, 0]), (12, [1, 0, 0])]);
+    let quantities = || {
+        let spelled = ["1 where ill", "different meter where ill", "speed where speed"];
+        let sums = spelled.into_iter().map(|sum| Quantity::Sum(sum.into()));
+        sums.chain([Quantity::Subjects(Unit("person".into()))]).collect::<BTreeSet<_>>()
+    };
+    let told = |region: Region| Cell { quantities: quantities(), ..cell(&world, region) };
+    let mut history = History::default();
+    ask(&world, &mut history, vec![told(Region::all(fixture::facts()))], &[]);
+    let walking = Region::all(fixture::facts()).within(mode(), BinSet::one(0));
+    let audit = Audit::open(&history, &[told(walking)], &world.setting(&[]));
+    let judged: BTreeSet<Quantity> = audit.pending().iter().flat_map(|left| left.quantities.clone()).collect();
+    let expected =
+        [Quantity::Rows, Quantity::Subjects(Unit("person".into())), Quantity::Sum("speed where speed".into())];
+    assert_eq!(judged, BTreeSet::from(expected));
+}
+
+#[test]
+fn whoever_stands_out_is_looked_for_beside_the_cells_that_tell_of_it() {
+    // Of three modes, two tell of speeds: what they leave of the speeds of all is not only what all three leave of rows.
+    let world = World::new(&[(12, [0, 0, 0]), (12, [1, 0, 0]), (12, [2, 0, 0]), (12, [3, 0, 0])]);
+    let told = |region: Region, quantity| Cell { quantities: BTreeSet::from([quantity]), ..cell(&world, region) };
+    let speed = || Quantity::Sum("speed".into());
+    let modes = |from, to| Region::all(fixture::facts()).within(mode(), BinSet::range(from, to));
+    let mut history = History::default();
+    ask(&world, &mut history, vec![told(modes(0, 1), speed()), told(modes(1, 2), speed())], &[]);
+    ask(&world, &mut history, vec![told(modes(2, 3), Quantity::Rows)], &[]);
+    let audit = Audit::open(&history, &[told(modes(0, 4), speed())], &world.setting(&[]));
+    let pending: Vec<_> =
+        audit.pending().iter().map(|left| (left.regions[0].bins(&mode()).cloned(), left.quantities.len())).collect();
+    assert!(pending.contains(&(Some(BinSet::range(2, 4)), 1)), "{pending:?}");
+    assert!(pending.contains(&(Some(BinSet::range(3, 4)), 0)), "{pending:?}");
 }
 
 #[test]
