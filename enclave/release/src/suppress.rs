@@ -301,6 +301,10 @@ impl<'a> Answer<'a> {
 }
 
 impl Family {
+    fn tells(&self, quantity: usize) -> bool {
+        self.told.get(quantity) == Some(&Some(true))
+    }
+
     fn contributions<'a>(&self, cell: &'a Cell, unit: usize, quantity: usize) -> Option<&'a Contributions> {
         self.told.get(quantity)?.as_ref()?;
         let place = self.told.iter().take(quantity).flatten().count();

@@ -13,10 +13,10 @@ use crate::{
 
 use super::{Answer, Target, Unaudited, atoms::Atoms};
 
-/// Those that were judged already.
+/// Those that were judged already, each of some quantities.
 #[derive(Debug, Default)]
 pub(super) struct Remainders {
-    seen: BTreeSet<Vec<usize>>,
+    seen: BTreeSet<(Vec<usize>, Vec<usize>)>,
     effort: usize,
 }
 
@@ -24,7 +24,12 @@ pub(super) struct Remainders {
 struct Remainder {
     atoms: Vec<usize>,
     without: Vec<usize>,
+    /// What all of them count: of nothing else is a difference known.
+    quantities: Vec<usize>,
 }
+
+/// The atoms that remain, and the cells that do not.
+type Rest = (Vec<usize>, Vec<usize>);
 
 impl Remainders {
     /// New ones that break the rules, or may. `additive` says of which units no subject is in two cells.
@@ -37,7 +42,7 @@ impl Remainders {
         let mut failing = Vec::new();
         for cell in (0..answer.cells.len()).filter(|cell| answer.is_released(*cell)) {
             for remainder in self.of(cell, answer, atoms)? {
-                if self.seen.insert(remainder.atoms.clone()) {
+                if self.seen.insert((remainder.atoms.clone(), remainder.quantities.clone())) {
                     failing.extend(remainder.failing(cell, answer, atoms, additive));
                 }
             }
@@ -58,6 +63,23 @@ impl Remainders {
             .filter(|other| atoms.of_cell(*other).iter().all(|atom| whole.contains(atom)))
             .collect();
         inside.sort_by_key(|other| std::cmp::Reverse(atoms.of_cell(*other).len()));
+        let mut all = Vec::new();
+        for (telling, quantities) in answer.by_what_they_count(cell, &inside) {
+            let ways = self.ways(&whole, &telling, answer, atoms)?;
+            let of_these = |(atoms, without)| Remainder { atoms, without, quantities: quantities.clone() };
+            all.extend(ways.into_iter().map(of_these));
+        }
+        Ok(all)
+    }
+
+    /// What remains without some of those inside, and without which.
+    fn ways(
+        &mut self,
+        whole: &BTreeSet<usize>,
+        inside: &[usize],
+        answer: &Answer<'_>,
+        atoms: &Atoms,
+    ) -> Result<Vec<Rest>, Unaudited> {
         let families: BTreeSet<usize> = inside.iter().map(|other| answer.family(*other)).collect();
         let mut all = Vec::new();
         for first in families {
@@ -79,15 +101,15 @@ impl Remainders {
                     }
                 }
                 if !rest.is_empty() {
-                    all.push(Remainder { atoms: rest.iter().copied().collect(), without: without.clone() });
+                    all.push((rest.iter().copied().collect(), without.clone()));
                 }
             }
         }
-        let mut search = Search { inside: &inside, atoms, steps: MOST_STEPS, found: BTreeMap::new() };
-        let open = search.open(&whole);
+        let mut search = Search { inside, atoms, steps: MOST_STEPS, found: BTreeMap::new() };
+        let open = search.open(whole);
         if open.len() <= MOST_OPEN {
-            search.decide(&open, &whole, &mut Vec::new());
-            all.extend(search.found.into_iter().map(|(atoms, without)| Remainder { atoms, without }));
+            search.decide(&open, whole, &mut Vec::new());
+            all.extend(search.found);
         }
         Ok(all)
     }
@@ -153,15 +175,22 @@ impl Remainder {
     ) -> Option<Target> {
         let (family, of) = answer.cells.get(cell)?;
         let within = self.cells_within(answer, atoms);
-        // One that is a cell was judged as a cell.
-        if within.iter().any(|other| atoms.of_cell(*other).len() == self.atoms.len()) {
+        // One that is a cell was judged as a cell, of what it tells.
+        let judged = |other: &usize| {
+            self.quantities.iter().all(|quantity| !family.tells(*quantity) || answer.tells(*other, *quantity))
+        };
+        if within.iter().any(|other| atoms.of_cell(*other).len() == self.atoms.len() && judged(other)) {
             return None;
         }
         let cover = self.cover(&within, answer, atoms);
         let units: Vec<Vec<Option<Contributions>>> = (0..of.statistics.units.len())
             .map(|unit| {
-                let at_worst =
-                    |quantity| self.at_worst(cell, unit, quantity, additive(unit), &within, cover.as_deref(), answer);
+                let at_worst = |quantity| {
+                    let counted = self.quantities.contains(&quantity);
+                    counted.then(|| {
+                        self.at_worst(cell, unit, quantity, additive(unit), &within, cover.as_deref(), answer)
+                    })?
+                };
                 (0..family.told.len()).map(at_worst).collect()
             })
             .collect();
@@ -245,6 +274,22 @@ impl Answer<'_> {
                 cell < last
             })
             .unwrap_or(usize::MAX)
+    }
+
+    /// Of these cells those that count the same of what one counts, and what.
+    fn by_what_they_count(&self, cell: usize, others: &[usize]) -> BTreeMap<Vec<usize>, Vec<usize>> {
+        let mut alike: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
+        let quantities = self.cells.get(cell).map_or(0, |(family, _)| family.told.len());
+        let counts = |cell: usize, quantity: usize| self.contributions(cell, 0, quantity).is_some();
+        for quantity in (0..quantities).filter(|quantity| counts(cell, *quantity)) {
+            let telling = others.iter().copied().filter(|other| counts(*other, quantity)).collect();
+            alike.entry(telling).or_default().push(quantity);
+        }
+        alike
+    }
+
+    fn tells(&self, cell: usize, quantity: usize) -> bool {
+        self.cells.get(cell).is_some_and(|(family, _)| family.tells(quantity))
     }
 
     fn contributions(&self, cell: usize, unit: usize, quantity: usize) -> Option<&Contributions> {

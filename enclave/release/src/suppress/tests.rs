@@ -152,6 +152,28 @@ fn what_is_counted_and_not_shown_shows_that_remainders_pass() {
 }
 
 #[test]
+fn what_is_left_is_judged_of_each_number_that_can_be_subtracted() {
+    let mut table = even(&[2], &[300, 20]);
+    table.subjects[0] = vec![10_000; 300];
+    table.subjects[1][0] = 1_000_000;
+    let sums = |filter: Option<(usize, u32)>| table.family(&[], filter);
+    let rows = |filter: Option<(usize, u32)>| {
+        let mut family = table.family(&[], filter);
+        family.told = vec![Some(true), None];
+        family.cells[0].statistics.units[0].truncate(1);
+        family
+    };
+    let all = |kept: &[Vec<bool>]| kept.concat().iter().all(|kept| *kept);
+    assert!(all(&kept(&fates(&[sums(None), rows(Some((0, 0)))]))));
+    // Of the same rows another family tells no sum, and is found first.
+    assert!(!all(&kept(&fates(&[sums(None), rows(Some((0, 0))), sums(Some((0, 0)))]))));
+    assert!(!all(&kept(&fates(&[sums(None), sums(Some((0, 0))), rows(Some((0, 0)))]))));
+    // What is left is a cell, but one that tells no sum.
+    let left = fates(&[sums(None), sums(Some((0, 0))), rows(Some((0, 1)))]);
+    assert!(!(left[0][0] == Fate::Kept && left[1][0] == Fate::Kept), "{left:?}");
+}
+
+#[test]
 fn a_dominated_cell_is_hidden_by_siblings_as_large_as_its_rules_ask() {
     let mut table = even(&[4], &[30, 20, 20, 12]);
     table.subjects[3] = [vec![100_000], vec![1; 20]].concat();
