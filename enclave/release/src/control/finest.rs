@@ -52,6 +52,11 @@ impl Ruling {
 }
 
 impl Finest {
+    /// What each condition behind the plan's keys says: that a row lies in these bins of an axis, by the axis's place.
+    pub fn choices(&self) -> &[(usize, BinSet)] {
+        &self.choices
+    }
+
     /// The family of the parts; `None` if one of them is no part of the question's rows.
     pub(super) fn family(&self, ruling: &Ruling, measures: &[Measure], cells: &[FinestCell]) -> Option<Family> {
         let cell = |cell: &FinestCell| {

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use octroi_release::{
-    CellRules, Control, CountedCell, Digits, Literal, Measure, Part, Quantity, RowColumn, Ruling, Total, Type,
-    judge_by,
+    CellRules, Control, CountedCell, Digits, FinestCell, Literal, Measure, Part, Quantity, RowColumn, Ruling, Total,
+    Type, judge_by,
+    space::BinSet,
     statistics::{CellStatistics, Contributions},
 };
 
 use super::{
     question::{Figure, Question, What},
-    world::{AMOUNT, HOME, PERSON, Row, SIZES, World},
+    world::{AMOUNT, DIMENSIONS, HOME, PERSON, Row, SIZES, World},
 };
 
 /// A question that was counted.
@@ -19,6 +20,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) question: &'a Question,
     pub(crate) ruling: Ruling,
     pub(crate) cells: Vec<CountedCell>,
+    pub(crate) finest: Vec<FinestCell>,
 }
 
 /// What left of it.
@@ -42,14 +44,15 @@ pub(crate) fn rules() -> CellRules {
 impl<'a> Asked<'a> {
     pub(crate) fn of(world: &'a World, question: &'a Question) -> Self {
         let ruling = judge_by(&question.plan(), &world.schemas(), &world.policies()).unwrap();
-        let mut asked = Self { world, question, ruling, cells: Vec::new() };
+        let mut asked = Self { world, question, ruling, cells: Vec::new(), finest: Vec::new() };
         asked.cells = (0..question.sets.len()).flat_map(|set| asked.counted(set)).collect();
+        asked.finest = asked.finest();
         asked
     }
 
     /// By the cell rules and complementary suppression alone.
     pub(crate) fn control(&self, rules: &CellRules) -> Released {
-        self.released(&Control::new(&self.ruling, *rules, &self.cells))
+        self.released(&Control::new(&self.ruling, *rules, &self.cells, &self.finest))
     }
 
     pub(crate) fn released(&self, control: &Control<'_>) -> Released {
@@ -77,6 +80,30 @@ impl<'a> Asked<'a> {
             keys: at.iter().zip(keys).map(|(bin, key)| literal(*bin, *key)).collect(),
             scopes: (0..self.ruling.scopes().len()).map(|scope| self.statistics(scope, &rows)).collect(),
             parts: self.question.figures.iter().map(|figure| part(figure, &rows)).collect(),
+        };
+        groups.into_iter().map(cell).collect()
+    }
+
+    /// By all keys at once, and by every choice of a scope.
+    fn finest(&self) -> Vec<FinestCell> {
+        let Some(finest) = self.ruling.finest() else { return Vec::new() };
+        let dimension = |axis: usize| DIMENSIONS.iter().position(|it| *it == self.ruling.axes()[axis].column).unwrap();
+        let keys: Vec<usize> = self.ruling.keys().iter().map(|key| dimension(key.axis)).collect();
+        let mut groups: BTreeMap<(Vec<u32>, Vec<bool>), Vec<&Row>> = BTreeMap::new();
+        for row in self.world.rows.iter().filter(|row| self.question.chooses(row)) {
+            let within = |(axis, set): &(usize, BinSet)| set.contains(row.at[dimension(*axis)]);
+            let at = keys.iter().map(|key| row.at[*key]).collect();
+            groups.entry((at, finest.choices().iter().map(within).collect())).or_default().push(row);
+        }
+        let measures = self.ruling.measures();
+        let cell = |((at, chosen), rows): ((Vec<u32>, Vec<bool>), Vec<&Row>)| {
+            let of_unit =
+                |unit: RowColumn| measures.iter().map(|measure| contributions(unit, measure, &rows)).collect();
+            let of_keys = at.iter().zip(&keys).map(|(bin, key)| literal(*bin, *key));
+            FinestCell {
+                keys: of_keys.chain(chosen.into_iter().map(Literal::Boolean)).collect(),
+                units: self.ruling.units().iter().map(|unit| of_unit(unit.column)).collect(),
+            }
         };
         groups.into_iter().map(cell).collect()
     }

@@ -31,7 +31,7 @@ pub(crate) fn fault(world: &World, questions: &[Question]) -> Option<String> {
     let mut left: Vec<Left> = Vec::new();
     for (number, question) in questions.iter().enumerate() {
         let asked = Asked::of(world, question);
-        let mut control = Control::new(&asked.ruling, rules(), &asked.cells);
+        let mut control = Control::new(&asked.ruling, rules(), &asked.cells, &asked.finest);
         audit(world, &history, &mut control);
         let cells = control.history_cells();
         for (place, cell) in &cells {
