@@ -271,3 +271,6 @@ fn step_expressions(step: &Step) -> impl Iterator<Item = &Expression<usize>> {
 const MOST_SCANS: usize = 16;
 const MOST_NODES: usize = 10_000;
 const MOST_STEPS: usize = 64;
+
+#[cfg(test)]
+mod tests;
