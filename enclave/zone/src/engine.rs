@@ -246,7 +246,7 @@ impl Planned {
         let history = earlier::key(&self.ruling, &tables.keys)?;
         let of_loads = Arc::clone(&tables);
         let open: OpenTables = Arc::new(move |loads| of_loads.open(Some(loads)));
-        let earlier = history.map(|key| Earlier::open(&self.question, &self.ruling, key, disks, open)).transpose()?;
+        let earlier = history.map(|key| Earlier::open(&self.question, &self.ruling, key, &tables.disk, open)).transpose()?;
         let run = Run {
             ruling: Arc::clone(&self.ruling),
             cells: self.question.cells,

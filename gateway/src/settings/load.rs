@@ -154,6 +154,7 @@ impl Settings {
             &mut self.zone.reference,
             &mut self.zone.image,
             &mut self.zone.packs,
+            &mut self.zone.histories,
             &mut self.zone.loads,
             match &mut self.objects.store {
                 ObjectStoreSettings::Local { path } => path,

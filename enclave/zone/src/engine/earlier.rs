@@ -11,10 +11,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    os::unix::fs::FileExt as _,
     sync::Arc,
 };
 
+use bytes::Bytes;
 use datafusion::{catalog::TableProvider, execution::SessionState};
 use octroi_attest::{HistoryKey, OpenKeys};
 use octroi_release::{
@@ -26,7 +26,8 @@ use octroi_release::{
 };
 use ring::digest::{SHA256, digest};
 
-use super::{Disks, counted::contributed, execute::Run, question::Question, raise::plan::Measured, refusal::Cause};
+use super::{counted::contributed, execute::Run, question::Question, raise::plan::Measured, refusal::Cause};
+use crate::table::Disk;
 
 /// Opens the tables of a question: of the facts' files only those of these loads.
 pub(super) type OpenTables = Arc<dyn Fn(&BinSet) -> Result<Vec<Option<Arc<dyn TableProvider>>>, Cause> + Send + Sync>;
@@ -69,19 +70,18 @@ impl Earlier {
         question: &Question,
         ruling: &Ruling,
         key: &HistoryKey,
-        disks: &impl Disks,
+        disk: &Disk,
         open: OpenTables,
     ) -> Result<Self, Cause> {
         let records = match question.histories.iter().find(|history| history.table == key.table) {
             Some(lies) => {
                 let length = usize::try_from(lies.length).map_err(|_| Cause::HistoryDamaged)?;
                 let most = octroi_attest::history::MOST_BYTES;
-                let mut bytes = vec![0; if length <= most { length } else { return Err(Cause::HistoryDamaged) }];
-                let disk = disks.data().map_err(|_| Cause::HistoryDamaged)?;
-                disk.read_exact_at(&mut bytes, lies.disk_offset).map_err(|_| Cause::HistoryDamaged)?;
-                bytes
+                let end = lies.disk_offset.checked_add(lies.length).filter(|_| length <= most);
+                let lies = lies.disk_offset..end.ok_or(Cause::HistoryDamaged)?;
+                disk.read(lies).map_err(|_| Cause::HistoryDamaged)?
             }
-            None => Vec::new(),
+            None => Bytes::new(),
         };
         let mut history = History::default();
         for record in key.open(&records).map_err(|_| Cause::HistoryDamaged)? {
