@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 /// Rows that are one cell of an answer.
 #[derive(Debug, Clone, Default)]
 pub struct Cell {
@@ -103,10 +105,11 @@ impl Cell {
         rounded_sum(self.sum)
     }
 
-    /// `AVG` as it leaves.
+    /// `AVG` as it leaves, read from its digits as an answer is: this reading may be off by the last bit.
     #[expect(clippy::cast_precision_loss, reason = "three digits, and numbers of rows")]
-    pub fn mean(&self) -> f64 {
-        rounded_sum(self.sum) as f64 / rounded_count(self.values) as f64
+    pub fn mean(&self) -> Value {
+        let mean = rounded_sum(self.sum) as f64 / rounded_count(self.values) as f64;
+        serde_json::from_str(&format!("{mean:?}")).expect("a number")
     }
 }
 

@@ -223,6 +223,37 @@ fn a_refusal_points_at_the_piece_that_is_meant() {
 }
 
 #[test]
+fn a_question_is_judged_without_being_asked() {
+    let city = trading();
+    let words = |sql| ["--dataset", "firmes", "--purpose", "research", "--check", sql];
+    let few = "SELECT SUM(turnover) t FROM firms WHERE sector = 'mill' AND district = 'nord'";
+    let many = "SELECT SUM(turnover) t FROM firms WHERE sector = 'mill' AND district = 'sud'";
+    let [few, many] = [few, many].map(|sql| city.query("lena", &words(sql)).expect().out);
+    assert!(few.starts_with("allowed") && few.contains("rounded"), "{few}");
+    assert_eq!(few, many, "what data alone can tell is not told");
+    let refused = "SELECT COUNT(*) FROM firms WHERE sector <> 'mill'";
+    let said = city.query("lena", &words(refused)).refused("`<>` is not allowed");
+    assert!(said.err.contains(refused) && said.err.contains("^^^"), "{}", said.err);
+
+    let body = |sql| json!({ "datasets": ["firmes"], "purpose": "research", "sql": sql }).to_string();
+    let url = city.api("v1/queries/check");
+    let sql = "SELECT trade, COUNT(*) AS workers FROM staff GROUP BY trade";
+    let told = city.curl_as("lena", &["--data", &body(sql), &url]).expect(200);
+    assert_eq!(serde_json::from_slice::<Value>(&told.body).unwrap()["tier"], "rounded");
+    city.curl_as("lena", &["--data", &body(refused), &url]).expect(400);
+    // For the same permits as asking, and as much on record.
+    city.onboard("paul", "universite-lyon", "researcher");
+    city.curl_as("paul", &["--data", &body(sql), &url]).expect(403);
+    city.onboard("audrey", "cour-des-comptes", "auditor");
+    wait_until("each to be evidence", Duration::from_secs(10), || {
+        let entries = city.octroi("audrey", &["evidence", "list", "--limit", "1000", "--json"]).expect().json_lines();
+        let ends = |cause: &str| entries.iter().filter(|entry| entry["withheld_answer"]["cause"] == cause).count();
+        let admitted = entries.iter().filter(|entry| entry["admitted_query"].is_object()).count();
+        (admitted, ends("checked"), ends("rejected")) == (5, 3, 2)
+    });
+}
+
+#[test]
 fn cells_about_few_or_of_one_are_absent_and_the_others_are_rounded_and_say_so() {
     let city = trading();
     let sql = "SELECT sector, district, COUNT(*) AS firms, SUM(turnover) AS turnover, AVG(turnover) AS mean FROM firms \
