@@ -52,7 +52,10 @@ fn refused(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
         .step("lena", "Everyone but those with gas: may that be asked? Judged without data, and not asked")
         .shows(8)
         .refused(query(scene, households, &["--check", ALL_BUT_GAS]))?;
-    story.remark("All, less this, would be those with gas; one can be had without the other only by GROUP BY.");
+    story.remark(
+        "All homes, less these, would be those with gas: answers that differ by a value of one's choice are how",
+    );
+    story.remark("single cells are dug out. GROUP BY tells all kinds at once, under one rule.");
     story.step("lena", "And the homes by heating?").shows(12).run(query(
         scene,
         households,
