@@ -202,10 +202,11 @@ fn show(answer: &v1::Answer, receipt: Option<&Path>, output: Output) {
     }
     let table = answer.table.clone().unwrap_or_default();
     let header: Vec<_> = table.columns.iter().map(|column| column.name.as_str()).collect();
-    output.rows(&header, table.rows.iter().map(words));
+    let near: Vec<bool> = table.columns.iter().map(|column| column.rounding == "from rounded parts").collect();
+    output.rows(&header, table.rows.iter().map(|row| words(row, &near)));
     let without = &table.keys_without_value;
     if !without.is_empty() {
-        let keys: Vec<_> = without.iter().map(|key| words(key).join(", ")).collect();
+        let keys: Vec<_> = without.iter().map(|key| words(key, &[]).join(", ")).collect();
         output.say(format!("no value for: {}", keys.join("; ")));
         output.say("  nobody there, too few, too much of one, or else others could be had from it: which, is not told");
     }
@@ -220,15 +221,21 @@ fn show(answer: &v1::Answer, receipt: Option<&Path>, output: Output) {
     });
 }
 
-fn words(row: &v1::AnswerRow) -> Vec<String> {
-    let word = |value: &v1::AnswerValue| match &value.value {
+/// A row for eyes. What is `near` alone is shown with as many digits as can mean something, and two.
+fn words(row: &v1::AnswerRow, near: &[bool]) -> Vec<String> {
+    let word = |(place, value): (usize, &v1::AnswerValue)| match &value.value {
         None => String::new(),
         Some(Value::Boolean(it)) => it.to_string(),
         Some(Value::Integer(it)) => it.to_string(),
+        Some(Value::Float(it)) if near.get(place).is_some_and(|near| *near) => five_digits(*it),
         Some(Value::Float(it)) => it.to_string(),
         Some(Value::String(it)) => plain(it),
     };
-    row.values.iter().map(word).collect()
+    row.values.iter().enumerate().map(word).collect()
+}
+
+fn five_digits(number: f64) -> String {
+    format!("{number:.4e}").parse().map_or_else(|_| number.to_string(), |near: f64| near.to_string())
 }
 
 /// Text of others': it moves no cursor.
@@ -273,6 +280,15 @@ mod tests {
         ] {
             assert!(!parses(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn quotients_are_shown_with_the_digits_that_they_have() {
+        let value = |value| v1::AnswerValue { value: Some(value) };
+        let numbers = [401.183_821_111_476_5, 75.5, -0.000_123_456, 1.0e7].map(|number| value(Value::Float(number)));
+        let row = v1::AnswerRow { values: numbers.into() };
+        assert_eq!(words(&row, &[true; 4]), ["401.18", "75.5", "-0.00012346", "10000000"]);
+        assert_eq!(words(&row, &[false; 4])[0], "401.1838211114765");
     }
 
     #[test]
