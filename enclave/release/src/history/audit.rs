@@ -8,9 +8,11 @@
 //! - *a cell and several inside it that share no row* (partition totals, either way round): layers of siblings, a layer
 //!   with any other layer beside it, and either with whatever else fits in;
 //! - *two cells that overlap*: the difference of their totals is of the rows that are in one alone, and is refused when
-//!   both sides are few;
+//!   both sides are few, or when somebody stands out in the sums of both together. Of pairs that surely have many subjects
+//!   on a side, the latter is counted of those whose numbers of subjects are nearest, up to a bound;
 //! - *a cell and the same one at an earlier version*: the rows of the loads between, a set like any other. Where rows were
-//!   replaced, nobody can count what changed: the same region again is refused, and others are judged by the rows at hand.
+//!   replaced, nobody can count what changed: the same region again is refused, and so is one of several that make it up
+//!   together; others are judged by the rows at hand.
 //!
 //! Safe is: as many subjects of every unit as the rule says, and none that dominates. *No row at all* is as bad as few: the
 //! cell rules make absent and suppressed cells look alike, and an audit that let nothing pass but stopped at one would tell
@@ -30,7 +32,7 @@ use super::{
     Cell, History, Quantity, Versions,
     blocks::Block,
     layers::{Field, TooWide},
-    remainders::{Finding, Kind, Search},
+    remainders::{Crossing, Finding, Held, Kind, Search},
 };
 use crate::space::{Facts, Region};
 
@@ -54,12 +56,12 @@ pub struct Remainder {
     pub quantities: BTreeSet<Quantity>,
 }
 
-/// What was counted of a remainder.
+/// What was counted of a remainder. Whoever's part in a quantity is zero has no value of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counted {
     /// Its rows.
     pub rows: u64,
-    /// Its subjects, of the unit that has fewest.
+    /// Its subjects: the fewest of any unit, and, of each quantity, of those who have a value of it.
     pub subjects: u64,
     /// Whether, by the cell rules, somebody stands out in one of the quantities.
     pub dominated: bool,
@@ -173,7 +175,15 @@ impl Audit {
             let empty = |rows: &[Block]| rows.iter().all(|piece| covered(piece, vacant));
             loop {
                 let findings = &*found.get_or_insert_with(|| {
-                    Search { field, stands, least: self.least, vacant: &empty, findings: Vec::new() }.run()
+                    Search {
+                        field,
+                        stands,
+                        least: self.least,
+                        vacant: &empty,
+                        findings: Vec::new(),
+                        held: Held::default(),
+                    }
+                    .run()
                 });
                 let ledger = Ledger { field, least: self.least, counted: &self.counted, empty: &empty };
                 let missing = ledger.missing(findings);
@@ -226,14 +236,38 @@ impl Ledger<'_> {
         }
     }
 
-    /// Remainders without a count.
+    /// Remainders without a count; not all of them where they are too many.
     fn missing(&self, findings: &[Finding]) -> BTreeSet<Remainder> {
-        let sides = findings.iter().flat_map(|finding| match &finding.kind {
-            Kind::Left { rows, told } => vec![self.remainder(rows, *told)],
-            Kind::Crossing { ours, theirs, told } => vec![self.remainder(ours, *told), self.remainder(theirs, *told)],
-            Kind::Apart | Kind::Replaced | Kind::Countless => Vec::new(),
-        });
-        sides.filter(|remainder| !self.counted.contains_key(remainder)).collect()
+        let mut missing = BTreeSet::new();
+        for finding in findings {
+            let sides = match &finding.kind {
+                Kind::Left { rows, told, .. } => vec![self.remainder(rows, *told)],
+                Kind::Crossing(crossing) => self.sides(crossing),
+                Kind::Apart | Kind::Replaced | Kind::Countless => Vec::new(),
+            };
+            missing.extend(sides.into_iter().filter(|remainder| !self.counted.contains_key(remainder)));
+            if missing.len() > MOST_REMAINDERS {
+                break;
+            }
+        }
+        missing
+    }
+
+    /// What must be counted of two cells that overlap.
+    fn sides(&self, crossing: &Crossing) -> Vec<Remainder> {
+        let mut sides = Vec::new();
+        if !crossing.many {
+            sides.extend([self.remainder(&crossing.ours, 0), self.remainder(&crossing.theirs, 0)]);
+        }
+        if crossing.told != 0 {
+            sides.push(self.together(crossing));
+        }
+        sides
+    }
+
+    /// Both rests of two cells that overlap.
+    fn together(&self, crossing: &Crossing) -> Remainder {
+        self.remainder(&[crossing.ours.as_slice(), &crossing.theirs].concat(), crossing.told)
     }
 
     /// The cells that fall now: of each difference that tells of few, one without which it cannot be made.
@@ -252,26 +286,41 @@ impl Ledger<'_> {
 
     fn fault(&self, kind: &Kind) -> Option<Reason> {
         match kind {
-            Kind::Left { rows, told } => match self.counted.get(&self.remainder(rows, *told)) {
+            Kind::Left { rows, told, stale } => match self.counted.get(&self.remainder(rows, *told)) {
                 None => Some(Reason::Countless),
+                Some(counted) if counted.rows == 0 && (self.empty)(rows) && *stale => Some(Reason::Replaced),
                 Some(counted) if counted.rows == 0 => (!(self.empty)(rows)).then_some(Reason::Few),
                 Some(counted) if counted.subjects < self.least => Some(Reason::Few),
                 Some(counted) => counted.dominated.then_some(Reason::Dominated),
             },
-            Kind::Crossing { ours, theirs, told } => {
-                let many = |rows: &[Block]| {
-                    self.counted.get(&self.remainder(rows, *told)).is_some_and(|side| side.subjects >= self.least)
-                };
-                let none = |rows: &[Block]| {
-                    self.counted.get(&self.remainder(rows, *told)).is_some_and(|side| side.rows == 0)
-                        && (self.empty)(rows)
-                };
-                let safe = many(ours) || many(theirs) || none(ours) && none(theirs);
-                (!safe).then_some(Reason::Few)
-            }
+            Kind::Crossing(crossing) => self.crossing(crossing),
             Kind::Apart => Some(Reason::Few),
             Kind::Replaced => Some(Reason::Replaced),
             Kind::Countless => Some(Reason::Countless),
+        }
+    }
+
+    fn crossing(&self, crossing: &Crossing) -> Option<Reason> {
+        let count = |rows: &[Block]| self.counted.get(&self.remainder(rows, 0));
+        let many = |rows: &[Block]| count(rows).is_some_and(|side| side.subjects >= self.least);
+        let none = |rows: &[Block]| count(rows).is_some_and(|side| side.rows == 0) && (self.empty)(rows);
+        if !crossing.many && !many(&crossing.ours) && !many(&crossing.theirs) {
+            if count(&crossing.ours).is_none() || count(&crossing.theirs).is_none() {
+                return Some(Reason::Countless);
+            }
+            let nobody = none(&crossing.ours) && none(&crossing.theirs);
+            return match (nobody, crossing.stale) {
+                (true, false) => None,
+                (true, true) => Some(Reason::Replaced),
+                (false, _) => Some(Reason::Few),
+            };
+        }
+        if crossing.told == 0 {
+            return None;
+        }
+        match self.counted.get(&self.together(crossing)) {
+            None => Some(Reason::Countless),
+            Some(both) => both.dominated.then_some(Reason::Dominated),
         }
     }
 }

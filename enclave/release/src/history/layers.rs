@@ -20,6 +20,8 @@ pub(crate) struct Field {
     pub(crate) layer_of: Vec<usize>,
     /// Those of which somebody's part is judged: what [`Quantity::judged`] says of those that are told.
     pub(crate) quantities: Vec<Quantity>,
+    /// Which of them are sums of something measured, by bits.
+    pub(crate) sums: u64,
     /// The quantities, by bits, those together that the same cells tell.
     pub(crate) classes: Vec<u64>,
     pub(crate) units: Vec<Unit>,
@@ -68,6 +70,7 @@ impl Field {
             cells: Vec::new(),
             layers: Vec::new(),
             layer_of: Vec::new(),
+            sums: sums(&quantities),
             quantities,
             classes: Vec::new(),
             units: units.into_iter().cloned().collect(),
@@ -181,6 +184,11 @@ impl Field {
     pub(crate) fn of_places<'a>(&'a self, places: &'a [usize]) -> impl Iterator<Item = &'a Known> {
         places.iter().filter_map(|place| self.cells.get(*place))
     }
+}
+
+fn sums(quantities: &[Quantity]) -> u64 {
+    let sums = quantities.iter().enumerate().filter(|(_, quantity)| matches!(quantity, Quantity::Sum(_)));
+    sums.fold(0, |sums, (bit, _)| sums | 1 << bit)
 }
 
 /// A cell that was released, with its rows as they can be compared with those at hand.

@@ -166,6 +166,61 @@ fn whoever_stands_out_in_what_is_left_is_protected() {
 }
 
 #[test]
+fn what_was_replaced_is_not_told_by_parts_either() {
+    let modes = |from, to| Region::all(fixture::facts()).within(mode(), BinSet::range(from, to));
+    for all in [modes(0, 2), Region::all(fixture::facts())] {
+        let mut world = World::new(&[(12, [0, 0, 0]), (12, [1, 0, 0])]);
+        let mut history = History::default();
+        ask(&world, &mut history, vec![cell(&world, all)], &empty_outside());
+        world.replace(&[(12, [0, 0, 0]), (13, [1, 0, 0])]);
+        let parts = [cell(&world, modes(0, 1)), cell(&world, modes(1, 2))];
+        // Nobody has the other modes, and that tells nothing.
+        let vacant = [empty_outside(), vec![modes(2, 4)]].concat();
+        let verdict = settle(&world, &history, &parts, &vacant);
+        assert_eq!(verdict.withheld(), &BTreeMap::from([(1, Reason::Replaced)]));
+    }
+}
+
+#[test]
+fn whoever_stands_out_in_two_rests_together_is_protected() {
+    // As many in each of two modes; and then so many in one that a rest surely is of enough.
+    for last in [12, 30] {
+        let world = World::new(&[(12, [0, 0, 0]), (40, [1, 0, 0]), (last, [2, 0, 0])]);
+        let told = |from, to| {
+            let region = Region::all(fixture::facts()).within(mode(), BinSet::range(from, to));
+            let quantities = BTreeSet::from([Quantity::Rows, Quantity::Sum("speed".into())]);
+            Cell { quantities, ..cell(&world, region) }
+        };
+        let mut history = History::default();
+        ask(&world, &mut history, vec![told(0, 2)], &[]);
+        let mut audit = Audit::open(&history, &[told(1, 3)], &world.setting(&[]));
+        let both = |left: &Remainder| left.quantities == BTreeSet::from([Quantity::Sum("speed".into())]);
+        let counted = |left: &Remainder| Counted { rows: 12, subjects: 12, dominated: both(left) };
+        let counts: Vec<Counted> = audit.pending().iter().map(counted).collect();
+        audit.count(&counts).unwrap();
+        assert_eq!(audit.settle().unwrap().withheld(), &BTreeMap::from([(0, Reason::Dominated)]), "{last}");
+    }
+}
+
+#[test]
+fn beside_more_than_can_be_kept_a_new_cell_is_withheld() {
+    // Every pair of an earlier cell and the new one overlaps, and no number of subjects says that a side is large.
+    let world = World::new(&[(12, [0, 0, 0])]);
+    let of = |first: BinSet, second: BinSet| {
+        let region = Region::all(fixture::facts()).within(place(0), first).within(place(1), second);
+        let subjects = BTreeMap::from([(Unit("person".into()), 12)]);
+        Cell { region, quantities: BTreeSet::from([Quantity::Rows]), subjects }
+    };
+    let cells: Vec<Cell> = (0..20_000).map(|bin| of(BinSet::range(0, 2), BinSet::one(bin))).collect();
+    let mut history = History::default();
+    history.append(release(&world, 1, cells)).unwrap();
+    let new = of(BinSet::range(1, 3), BinSet::range(0, 30_000));
+    let audit = Audit::open(&history, &[new], &world.setting(&[]));
+    assert_eq!(audit.pending(), []);
+    assert_eq!(audit.settle().unwrap().withheld(), &BTreeMap::from([(0, Reason::Countless)]));
+}
+
+#[test]
 fn distinct_subjects_of_a_cell_alone_are_counted() {
     // Twelve are seen in both modes and two in the first alone, though its rows are many.
     let mut world = World::new(&[]);
