@@ -5,13 +5,14 @@
 //! CellStatistics --CellRules::judge--> the rules that a cell breaks: none, and it passes
 //! ```
 //!
-//! - Threshold: fewer than 11 subjects of any unit. INSEE releases tax data on persons from 11 on; that covers ACRO's 10
-//!   and the 10 delivery points of French energy data.
+//! - Threshold: fewer than 11 subjects of any unit, or fewer who bring anything to what is told. INSEE releases tax data
+//!   on persons from 11 on; that covers ACRO's 10 and the 10 delivery points of French energy data.
 //! - (1, 85 %) dominance: the largest contribution above 85 % of the total (INSEE, enterprise data).
 //! - (2, 90 %) dominance: the two largest above 90 % (ACRO's default).
 //! - p-% rule, p = 10: what is left beside the two largest is under 10 % of the largest, so that the second could
-//!   estimate the largest to within 10 % (Hundepool et al. 2012, 4.2.2).
-//! - Homogeneity, where the policy asks for it: all subjects have the same category, or nobody contributes anything.
+//!   estimate the largest to within 10 % (*Handbook on Statistical Disclosure Control*, second edition, 4.2.1).
+//! - Nothing: nobody brings anything to what is told, which is then known of each (ACRO: zeros are disclosive).
+//! - Homogeneity, where the policy asks for it: all subjects have the same category.
 //!
 //! A cell that breaks one loses all its values. The reasons are for the steward's evidence: whoever asks is not told.
 //! Does not give: protection from what cells say together (`suppress`, and the audit of earlier answers).
@@ -226,14 +227,14 @@ impl CellRules {
             (largest > share(self.largest_share), Broken::Largest { unit, quantity }),
             (largest + second > share(self.two_largest_share), Broken::TwoLargest { unit, quantity }),
             (total - largest - second < self.rest() * largest, Broken::Rest { unit, quantity }),
-            (self.homogeneity && total <= 0.0, Broken::Nothing { unit, quantity }),
+            (total <= 0.0, Broken::Nothing { unit, quantity }),
         ];
         rules.into_iter().filter_map(|(breaks, rule)| breaks.then_some(rule)).collect()
     }
 
     /// By how much, at least, the total of a cell that breaks the rules must stay uncertain, either way: the protection
-    /// levels of each rule (Hundepool et al. 2012, 4.3.1: what the total would have to be for the rule to hold), and p %
-    /// of the total itself, for cells that break the threshold alone.
+    /// levels of each rule (the handbook's 4.2.2: what the total would have to be for the rule to hold), and p % of the
+    /// total itself, for cells that break the threshold alone.
     pub(crate) fn protection(&self, of: &Contributions) -> f64 {
         let (largest, second, total) = (of.largest(), of.second(), of.total());
         let share = |percent: u32, part: f64| part * 100.0 / f64::from(percent.max(1)) - total;

@@ -6,9 +6,12 @@
 //! ```
 //!
 //! A contribution is a sum over a subject's rows of what does not cancel: of 1, |x| or x². So contributions to disjoint
-//! cells add up, and a subject who brings +1,000 and -1,000 stands out as one who brings 2,000: dominance rules are
-//! defined on non-negative contributions, and absolute values are what the literature puts in their place where there are
-//! negative ones (Hundepool et al., *Statistical Disclosure Control*, 2012, ch. 4).
+//! cells add up, and a subject who brings +1,000 and -1,000 stands out as one who brings 2,000. Dominance rules mean
+//! something only of contributions that are not negative (*Handbook on Statistical Disclosure Control*, second edition,
+//! 4.2.1, "Negative contributions"); that absolute values stand in their place is our choice, and not the handbook's.
+//!
+//! Whoever contributes zero is no subject of a quantity: that a sum is of few is no less told because others bring nothing
+//! to it. A row contributes one to the number of rows, so that whoever has a row is counted there.
 //!
 //! Trusts the engine to gather all rows of a subject before it observes them, and to merge only what was counted over
 //! different subjects. Floats: what is not a number, and what overflows, becomes infinite, stays so, and fails every rule.
@@ -45,10 +48,11 @@ impl Contributions {
         (self.subjects, [self.largest, self.second, self.total])
     }
 
-    /// One more subject, with all that it contributes.
+    /// One more subject, with all that it contributes; none, if that is zero.
     pub fn observe(&mut self, contribution: f64) {
         let contribution = sound(contribution);
-        self.merge(&Self { subjects: 1, largest: contribution, second: 0.0, total: contribution });
+        let subjects = u64::from(contribution > 0.0);
+        self.merge(&Self { subjects, largest: contribution, second: 0.0, total: contribution });
     }
 
     /// Those of other subjects too.
@@ -156,7 +160,7 @@ mod tests {
         fn the_largest_two_are_those_of_a_sorted_list(mut values in proptest::collection::vec(0.0_f64..1e12, 0..30)) {
             let made = observed(&values);
             values.sort_by(|one, other| other.total_cmp(one));
-            prop_assert_eq!(made.subjects(), values.len() as u64);
+            prop_assert_eq!(made.subjects(), values.iter().filter(|value| **value > 0.0).count() as u64);
             prop_assert_eq!(made.largest(), values.first().copied().unwrap_or(0.0));
             prop_assert_eq!(made.second(), values.get(1).copied().unwrap_or(0.0));
             let total: f64 = values.iter().sum();
@@ -169,6 +173,12 @@ mod tests {
             let fine = parts.iter().sum::<f64>().is_finite();
             prop_assert_eq!(merged(&[&observed(&parts), &observed(&[1.0])]).is_sound(), fine);
         }
+    }
+
+    #[test]
+    fn whoever_brings_nothing_is_no_subject() {
+        assert_eq!(observed(&[0.0, 3.0, -0.0]).parts(), (1, [3.0, 0.0, 3.0]));
+        assert_eq!(observed(&[0.0; 20]), Contributions::NONE);
     }
 
     #[test]

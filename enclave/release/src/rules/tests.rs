@@ -84,16 +84,26 @@ fn every_unit_must_pass() {
 }
 
 #[test]
-fn the_same_category_or_nothing_at_all_fails_where_it_is_asked_for() {
+fn the_same_category_fails_where_it_is_asked_for() {
     let strict = CellRules { homogeneity: true, ..CellRules::default() };
     let counted = Counted { categories: 2, ..SUM };
     let mut statistics = cell(&[1.0; 20]);
     statistics.categories = vec![3, 1];
     assert_eq!(strict.judge(&statistics, counted), [Broken::Homogeneous { category: 1 }]);
     assert_eq!(CellRules::default().judge(&statistics, counted), []);
-    let nothing = [Broken::Nothing { unit: UNIT, quantity: 1 }];
-    assert_eq!(strict.judge(&cell(&[0.0; 20]), SUM), nothing);
-    assert_eq!(CellRules::default().judge(&cell(&[0.0; 20]), SUM), []);
+}
+
+#[test]
+fn whoever_brings_nothing_does_not_count() {
+    // Of 31, as many bring something as the threshold asks for; then one less.
+    let with = |many: usize| [vec![5.0; many], vec![0.0; 20]].concat();
+    assert_eq!(judged(&with(11)), []);
+    assert_eq!(judged(&with(10)), [Broken::Threshold { unit: UNIT }]);
+    let nothing = [Broken::Threshold { unit: UNIT }, Broken::Nothing { unit: UNIT, quantity: 1 }];
+    assert_eq!(judged(&[0.0; 20]), nothing);
+    // Not told, it does not matter.
+    let counted = Counted { told: &[true, false], ..SUM };
+    assert_eq!(CellRules::default().judge(&cell(&[0.0; 20]), counted), []);
 }
 
 #[test]
@@ -140,7 +150,7 @@ proptest! {
         sorted.sort_unstable_by(|one, other| other.cmp(one));
         let total: u64 = sorted.iter().sum();
         let (one, two) = (sorted.first().copied().unwrap_or(0), sorted.get(1).copied().unwrap_or(0));
-        let passes = sorted.len() >= 11
+        let passes = sorted.iter().filter(|one| **one > 0).count() >= 11
             && one * 100 <= total * 85
             && (one + two) * 100 <= total * 90
             && (total - one - two) * 100 >= one * 10;
