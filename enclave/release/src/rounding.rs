@@ -8,8 +8,8 @@
 //! covariance, ...  -> likewise, from the rounded sum of products about the means
 //! ```
 //!
-//! Deterministic, so that asking again shows nothing new: random rounding is worn down by repetition (Hundepool et al.
-//! 2012, 5.4). A rounded value depends on its rounding cell alone, and a ratio on the rounded parts alone, so that two
+//! Deterministic, so that asking again shows nothing new: random rounding is worn down by repetition (*Handbook on
+//! Statistical Disclosure Control*, second edition, 5.5). A rounded value depends on its rounding cell alone, and a ratio on the rounded parts alone, so that two
 //! answers whose parts round alike are alike, and no digit of a part can be had by dividing. No integer is halfway between
 //! multiples of 5; halves of sums go to the even digit, by which no sum of many is drawn up or down. Sums of squares and
 //! products are taken about the mean, by whoever computes them, since those about zero would cancel after rounding.
@@ -41,6 +41,8 @@ pub struct Moments {
     xx: f64,
     yy: f64,
     xy: f64,
+    /// Whether they are enough for a line to be drawn through them.
+    enough: bool,
 }
 
 impl fmt::Display for Rounding {
@@ -106,14 +108,14 @@ impl Moments {
             return None;
         }
         let (x, y, xx, yy, xy) = (float(x)?, float(y)?, float(xx)?, float(yy)?, float(products)?);
-        Some(Self { count: count(pairs)?, x, y, xx, yy, xy })
+        Some(Self { count: count(pairs)?, x, y, xx, yy, xy, enough: pairs >= LEAST_PAIRS })
     }
 
     /// Those of tables about nobody: not rounded.
     pub fn exact(pairs: i128, sums: [f64; 2], squares: [f64; 2], products: f64) -> Option<Self> {
         let ([x, y], [xx, yy]) = (sums, squares);
         let finite = [x, y, xx, yy, products].iter().all(|number| number.is_finite());
-        finite.then_some(Self { count: pairs, x, y, xx, yy, xy: products })
+        finite.then_some(Self { count: pairs, x, y, xx, yy, xy: products, enough: true })
     }
 
     /// How many pairs.
@@ -176,13 +178,16 @@ impl Moments {
         ratio(self.xy, divisor(self.count - 1)?)
     }
 
-    /// Correlation; what rounding brings beyond one is one.
+    /// Correlation; what rounding brings beyond one is one. None of too few pairs, like all that is of a line: beside its
+    /// two parameters ten degrees of freedom must be left (ACRO's `safe_dof_threshold`).
     pub fn correlation(&self) -> Option<f64> {
+        self.drawn()?;
         ratio(self.xy, self.xx.sqrt() * self.yy.sqrt()).map(|correlation| correlation.clamp(-1.0, 1.0))
     }
 
     /// Of the line that explains y by x.
     pub fn slope(&self) -> Option<f64> {
+        self.drawn()?;
         ratio(self.xy, self.xx)
     }
 
@@ -191,6 +196,10 @@ impl Moments {
         let pairs = divisor(self.count)?;
         let intercept = ratio(self.y, pairs)? - self.slope()? * ratio(self.x, pairs)?;
         intercept.is_finite().then_some(intercept)
+    }
+
+    fn drawn(&self) -> Option<()> {
+        self.enough.then_some(())
     }
 
     /// The share of y's variance that it explains.
@@ -210,6 +219,8 @@ fn ratio(above: f64, below: f64) -> Option<f64> {
 }
 
 const BASE: i128 = 5;
+/// Fewest pairs of a line.
+const LEAST_PAIRS: i128 = 12;
 const FOUR_DIGITS: u128 = 1_000;
 
 #[cfg(test)]
@@ -338,6 +349,17 @@ mod tests {
         let still = Moments::new(20, [100.0, 0.0], [0.0, 0.0], 0.0).unwrap();
         assert_eq!((still.variance(), still.correlation(), still.slope()), (Some(0.0), None, None));
         assert_eq!(Moments::new(20, [1.0, 1.0], [-1.0, 0.0], 0.0), None);
+    }
+
+    #[test]
+    fn no_line_is_drawn_through_eleven_pairs() {
+        let line = |pairs| Moments::new(pairs, [100.0, 300.0], [36.0, 324.0], 100.0).unwrap();
+        let of = |it: &Moments| [it.slope(), it.intercept(), it.correlation(), it.determination()];
+        assert_eq!(of(&line(11)), [None; 4]);
+        assert!(of(&line(12)).iter().all(Option::is_some));
+        assert!(line(11).variance().is_some() && line(11).covariance().is_some());
+        let exact = Moments::exact(3, [100.0, 300.0], [36.0, 324.0], 100.0).unwrap();
+        assert!(of(&exact).iter().all(Option::is_some), "of tables about nobody");
     }
 
     #[test]
