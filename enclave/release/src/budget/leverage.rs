@@ -29,7 +29,12 @@ impl Leverage {
 
     /// The largest share after one more observation.
     pub(crate) fn largest_with(&self, cell: &Observation) -> f64 {
-        let Some((gain, spread)) = self.gain(cell) else { return self.largest() };
+        // Of nobody, or of what is known already.
+        if cell.atoms.is_empty() || cell.precision <= 0.0 {
+            return self.largest();
+        }
+        // What arithmetic has worn out is not known to fit.
+        let Some((gain, spread)) = self.gain(cell) else { return f64::INFINITY };
         let diagonal = self.rows().enumerate().filter_map(|(atom, row)| row.get(atom));
         diagonal.zip(&gain).map(|(share, gain)| share + gain * gain / spread).fold(0.0, f64::max)
     }
@@ -109,5 +114,18 @@ fn invert(matrix: &mut [f64], order: usize) {
                 row.iter_mut().zip(&swept).for_each(|(value, swept)| *value -= factor * swept);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_arithmetic_has_worn_out_does_not_fit() {
+        let known = Leverage { sizes: vec![1.0], known: vec![1.0 + 1e-12] };
+        let exactly = |atoms: Vec<usize>| Observation { atoms, precision: 1e15 };
+        assert_eq!(known.largest_with(&exactly(vec![0])), f64::INFINITY);
+        assert_eq!(known.largest_with(&exactly(vec![])), known.largest());
     }
 }
