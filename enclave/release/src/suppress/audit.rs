@@ -2,8 +2,8 @@
 //!
 //! A *world* gives each atom a number, none negative, such that every released cell adds up. The true one is known here;
 //! another is written as what it differs by. A region is protected if there is a world where it has more, and one where it
-//! has less, by as much as the rules say: its interval in the interval audit (Hundepool et al. 2012, 4.4; Fischetti and
-//! Salazar 2001, "the attacker's problem"). The solver is not trusted: a world counts once it has been added up here, so
+//! has less, by as much as the rules say: its interval in the interval audit (Hundepool et al. 2012, on secondary suppression; Fischetti
+//! and Salazar 2001, "the attacker's problem"). The solver is not trusted: a world counts once it has been added up here, so
 //! that a solver that errs makes more be suppressed and never less. It is given no limit of time, so that what it finds
 //! depends on nothing else.
 //!
@@ -254,7 +254,10 @@ impl Effort {
         Self(MOST_EFFORT)
     }
 
-    fn spend(&mut self, rows: usize, columns: usize) -> Result<(), Unaudited> {
+    pub(super) fn spend(&mut self, rows: usize, columns: usize) -> Result<(), Unaudited> {
+        if rows > MOST_ROWS || columns > MOST_COLUMNS {
+            return Err(Unaudited);
+        }
         let cost = rows.saturating_add(1).saturating_mul(columns.saturating_add(1));
         self.0 = self.0.checked_sub(cost).ok_or(Unaudited)?;
         Ok(())
@@ -267,16 +270,25 @@ fn variable(open: &[Option<Variable>], atom: usize) -> Option<Variable> {
 
 /// What the solver found, whatever it claims of it.
 fn solved(problem: &Problem) -> Option<impl Fn(Variable) -> f64 + use<>> {
-    let solution = problem.solve().ok()?.into_solution().ok()?;
+    let solution = contained(|| problem.solve())?.ok()?.into_solution().ok()?;
     Some(move |variable| {
         let value = solution.var_value(variable);
         if value.is_finite() { value } else { 0.0 }
     })
 }
 
+/// What a solver finds, unless it panics: then it has found nothing, and more is suppressed.
+pub(super) fn contained<T>(solve: impl FnOnce() -> T) -> Option<T> {
+    // What it leaves behind is not looked at again.
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(solve)).ok()
+}
+
 /// How far a sum in a world of shifts by one may be off: above the solver's tolerance, far below what is to be shown.
 const EXACT: f64 = 1e-6;
 /// How far sums of floats may be off, relatively.
 const ADDING: f64 = 1e-7;
+/// Of one linear program: its steps cost more than its rows times its columns, and no clock ends it.
+const MOST_ROWS: usize = 2_000;
+const MOST_COLUMNS: usize = 12_000;
 /// Rows times columns of all linear programs of one answer.
 const MOST_EFFORT: usize = 400_000_000;
