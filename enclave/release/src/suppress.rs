@@ -14,7 +14,7 @@
 //! add up over this answer; where one subject is in several cells they do not, and a difference does not tell them.
 //!
 //! *Remainders*: what is left of a released cell without the released ones inside it is told as well, so it is judged like
-//! a cell, on what its statistics can be at worst (the singleton problem of Hundepool et al. 2012, 4.4.3, and more). Not
+//! a cell, on what its statistics can be at worst (the singleton problem of the handbook's 4.2.2, and more). Not
 //! every union of suppressed cells is: only what remains of one released cell.
 //!
 //! Complexity: the audits are linear programs over what is suppressed; only when one fails is the whole answer's solved,
@@ -92,8 +92,14 @@ struct Target {
 /// What is additive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Number {
-    Subjects { unit: usize },
-    Total { quantity: usize },
+    Subjects {
+        unit: usize,
+    },
+    /// Rows that are about nobody of one unit can be about somebody of another: totals are not the same in every unit.
+    Total {
+        unit: usize,
+        quantity: usize,
+    },
 }
 
 /// What is counted in the cells of all families.
@@ -182,16 +188,20 @@ impl<'a> Answer<'a> {
         let mut series = Vec::new();
         for number in (0..units)
             .map(|unit| Number::Subjects { unit })
-            .chain((0..quantities).map(|quantity| Number::Total { quantity }))
+            .chain((0..quantities).flat_map(|quantity| (0..units).map(move |unit| Number::Total { unit, quantity })))
         {
             let values: Vec<Option<f64>> = self.cells.iter().map(|(family, cell)| number.of(family, cell)).collect();
+            let same = |(other, made): &(Number, Series)| other.is_like(number) && made.values == values;
+            if series.iter().any(same) {
+                continue;
+            }
             if values.iter().flatten().any(|value| !value.is_finite()) {
                 return Err(Unaudited);
             }
             match (Series::new(values, atoms, effort)?, number) {
                 (Some(made), _) => series.push((number, made)),
                 (None, Number::Subjects { .. }) => {}
-                (None, Number::Total { quantity }) if self.numbers.additive.get(quantity) == Some(&false) => {}
+                (None, Number::Total { quantity, .. }) if self.numbers.additive.get(quantity) == Some(&false) => {}
                 (None, Number::Total { .. }) => return Err(Unaudited),
             }
         }
@@ -242,11 +252,11 @@ impl<'a> Answer<'a> {
         #[expect(clippy::cast_precision_loss, reason = "numbers of subjects are under 2^53")]
         let value = match number {
             Number::Subjects { unit } => of(unit, 0).map(|of| of.subjects() as f64),
-            Number::Total { quantity } => of(0, quantity).map(Contributions::total),
+            Number::Total { unit, quantity } => of(unit, quantity).map(Contributions::total),
         };
         let Some(value) = value else { return Vec::new() };
         let (more, less) = match number {
-            Number::Subjects { .. } | Number::Total { quantity: 0 } => {
+            Number::Subjects { .. } | Number::Total { quantity: 0, .. } => {
                 let share = (self.rules.rest() * value).max(1.0);
                 (share.max(least - value), share.min(value))
             }
@@ -317,20 +327,28 @@ impl Number {
         #[expect(clippy::cast_precision_loss, reason = "numbers of subjects are under 2^53")]
         match self {
             Self::Subjects { unit } => family.contributions(cell, unit, 0).map(|of| of.subjects() as f64),
-            Self::Total { quantity } => family.contributions(cell, 0, quantity).map(Contributions::total),
+            Self::Total { unit, quantity } => family.contributions(cell, unit, quantity).map(Contributions::total),
+        }
+    }
+
+    /// Whether both are totals of one quantity: if they are the same in every cell, one audit is enough.
+    fn is_like(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Total { quantity, .. }, Self::Total { quantity: of_other, .. }) => quantity == of_other,
+            (Self::Total { .. } | Self::Subjects { .. }, Self::Total { .. } | Self::Subjects { .. }) => false,
         }
     }
 
     fn quantity(self) -> usize {
         match self {
             Self::Subjects { .. } => 0,
-            Self::Total { quantity } => quantity,
+            Self::Total { quantity, .. } => quantity,
         }
     }
 }
 
 /// What a cell is worth to whoever asks: the logarithm of its subjects, so that many small cells are not given for one
-/// large one (cost functions of Hundepool et al. 2012, 4.4.2).
+/// large one (cost functions of Hundepool et al. 2012, on secondary suppression).
 fn worth(cell: &Cell) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "numbers of subjects are under 2^53")]
     let subjects = cell.statistics.subjects(0) as f64;

@@ -227,6 +227,44 @@ fn what_is_left_where_families_cross_is_found() {
     assert!(audit.smallest_remainder().is_none_or(|(_, few)| few >= 11));
 }
 
+// A cell whose rows have no subject of the first unit, and few of the second, who bring most of the sum.
+#[test]
+fn rows_without_the_first_unit_are_audited_by_the_others() {
+    let cell = |bin: Option<u32>, of: [&[u32]; 2]| {
+        let all = Region::all(Facts::new("d", "t"));
+        let region = bin.map_or(all.clone(), |bin| all.within(name(0), BinSet::one(bin)));
+        let units = of.into_iter().flat_map(|subjects| statistics(subjects).units).collect();
+        Cell { region, statistics: CellStatistics { units, categories: Vec::new() } }
+    };
+    let (small, few, large) = ([1; 30], [100_000; 3], [10_000; 40]);
+    let family = |cells: Vec<Cell>| Family {
+        extent: Region::all(Facts::new("d", "t")),
+        shown: true,
+        told: vec![Some(true), Some(true)],
+        cells,
+    };
+    let families = [
+        family(vec![cell(Some(0), [&small, &small]), cell(Some(1), [&[], &few]), cell(Some(2), [&large, &large])]),
+        family(vec![cell(None, [&[small.as_slice(), &large].concat(), &[small.as_slice(), &few, &large].concat()])]),
+    ];
+    // The small cell alone would not hide it: it is 30 of 300,030.
+    assert_eq!(kept(&fates(&families)), [vec![false, false, false], vec![true]]);
+}
+
+#[test]
+fn a_solver_that_panics_has_found_nothing() {
+    assert_eq!(audit::contained(|| 1), Some(1));
+    assert_eq!(audit::contained(|| -> u8 { panic!("as a solver may") }), None);
+}
+
+#[test]
+fn programs_beyond_a_size_are_not_begun() {
+    let mut effort = Effort::for_an_answer();
+    assert_eq!(effort.spend(2_000, 12_000), Ok(()));
+    assert_eq!(effort.spend(2_001, 1), Err(Unaudited));
+    assert_eq!(effort.spend(1, 12_001), Err(Unaudited));
+}
+
 fn tables() -> impl Strategy<Value = Table> {
     let subjects = || {
         prop_oneof![
