@@ -16,7 +16,10 @@
 //! Trusts the engine to compare as [`crate::policy::compared`] says and to compute parts of moments as
 //! [`crate::calendar`] does. Does not give: any rule about how many subjects a cell must have.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 mod axis;
 mod conditions;
@@ -36,7 +39,7 @@ use super::{Judge, Rejection};
 use crate::{
     expression::{Expression, Literal},
     plan::{Plan, RowColumn, Rows},
-    policy::{Policies, Role, TablePolicy},
+    policy::{Bins, Policies, Role, TablePolicy},
     schema::{Column, Schemas, Table, Type},
     space::{BinSet, Dimension, Region},
 };
@@ -81,7 +84,7 @@ pub fn judge_by(plan: &Plan, schemas: &Schemas, policies: &Policies) -> Result<R
     let judge = Judge { plan, schemas };
     judge.size()?;
     sets(plan)?;
-    let mut roles = Roles { judge, policies, axes: Vec::new() };
+    let mut roles = Roles { judge, policies, axes: Vec::new(), work: Cell::new(0) };
     roles.asked()?;
     let mut columns = roles.judge.columns()?;
     roles.judge.rows(&plan.rows)?;
@@ -309,6 +312,8 @@ struct Roles<'a> {
     judge: Judge<'a>,
     policies: &'a Policies,
     axes: Vec<Axis>,
+    /// What reading conditions and keys bin by bin has cost.
+    work: Cell<u64>,
 }
 
 impl<'a> Roles<'a> {
@@ -389,6 +394,18 @@ impl<'a> Roles<'a> {
         Some(names)
     }
 
+    /// Before an expression is read on each bin of its column: no data is needed to ask for that, so it must be cheap.
+    fn spend(&self, expression: &Expression<RowColumn>, bins: &Bins, place: Place) -> Result<(), Objection> {
+        let mut nodes = 0_u64;
+        expression.visit(&mut |inner| {
+            let listed = if let Expression::In(_, list) = inner { list.len() as u64 } else { 0 };
+            nodes = nodes.saturating_add(1 + listed);
+        });
+        let work = self.work.get().saturating_add(nodes.saturating_mul(u64::from(bins.outside()) + 1));
+        self.work.set(work);
+        if work <= MOST_WORK { Ok(()) } else { Err(Objection::new(Rejection::TooLong, place)) }
+    }
+
     fn own_axis(&self, column: RowColumn, place: Place) -> Result<usize, Objection> {
         let own = |axis: &Axis| axis.column == column && axis.bins().is_some();
         self.axes.iter().position(own).ok_or_else(|| Objection::new(Offence::NoColumn, place))
@@ -457,6 +474,8 @@ fn sets(plan: &Plan) -> Result<(), Rejection> {
 /// In the place of a column's name, which has no such sign.
 const PARTNER: &str = "*";
 const MOST_SETS: usize = 64;
+/// Most parts of expressions, each times the bins that it is read on.
+const MOST_WORK: u64 = 10_000_000;
 
 #[cfg(test)]
 mod tests;

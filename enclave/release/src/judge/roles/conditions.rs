@@ -108,6 +108,7 @@ impl Roles<'_> {
         let nearest = nearest(bins, &name);
         listed(condition)
             .map_err(|construct| Objection::new(Offence::Construct { construct }, place).instead(nearest.clone()))?;
+        self.spend(condition, bins, place)?;
         let set = held(condition, bins).ok_or_else(|| {
             Objection::new(Offence::SplitsBins { column: name.clone() }, place).instead(nearest.clone())
         })?;
@@ -211,7 +212,7 @@ fn listed(condition: &Expression<RowColumn>) -> Result<(), &'static str> {
 }
 
 /// One value, a declared group or one range; all that is declared; what is missing; or everything.
-fn is_choice(set: &BinSet, bins: &Bins, groups: &[Group]) -> bool {
+pub(super) fn is_choice(set: &BinSet, bins: &Bins, groups: &[Group]) -> bool {
     let outside = BinSet::one(bins.outside());
     if *set == outside || *set == bins.all() || *set == bins.declared() {
         return true;
@@ -226,7 +227,7 @@ fn is_choice(set: &BinSet, bins: &Bins, groups: &[Group]) -> bool {
 }
 
 /// Of a calendar, all periods whose one part (the hour of the day) lies in one range.
-fn is_choice_of_parts(condition: &Expression<RowColumn>, set: &BinSet, bins: &Bins) -> bool {
+pub(super) fn is_choice_of_parts(condition: &Expression<RowColumn>, set: &BinSet, bins: &Bins) -> bool {
     let (Bins::Calendar(..), Some(part)) = (bins, the_part(condition)) else { return false };
     let (mut chosen, mut others) = (BTreeSet::new(), BTreeSet::new());
     for bin in 0..bins.outside() {

@@ -84,6 +84,8 @@ impl Roles<'_> {
                 return Err(Objection::new(offence, place).instead(Instead::CountRows));
             }
         }
+        // The same rows are the same scope, in whatever order conditions are written.
+        chosen.bins.sort_by_key(|(axis, _)| *axis);
         let sensitive = (!chosen.sensitive.is_empty()).then(|| Expression::And(chosen.sensitive.clone()));
         let scope = Scope { bins: chosen.bins, sensitive, written: chosen.written };
         let same = |one: &Scope| one.bins == scope.bins && one.sensitive == scope.sensitive;
