@@ -3,12 +3,13 @@
 use super::{
     Instead, Objection, Offence, Place, Roles,
     axis::{Axis, Kind},
+    conditions::{is_choice, is_choice_of_parts},
     known::Known,
 };
 use crate::{
     expression::{Expression, Function, Literal},
     plan::RowColumn,
-    policy::{Bins, Role, total},
+    policy::{Bins, Group, Role, total},
     schema::Type,
     space::BinSet,
 };
@@ -64,7 +65,7 @@ impl Roles<'_> {
                 });
             }
         };
-        let Some(Axis { kind: Kind::Bins { bins, .. }, .. }) = self.axes.get(axis) else {
+        let Some(Axis { kind: Kind::Bins { bins, groups }, .. }) = self.axes.get(axis) else {
             return Err(Objection::new(Offence::NoColumn, place));
         };
         let nearest = nearest(bins, &name);
@@ -75,11 +76,46 @@ impl Roles<'_> {
             self.form(&written, axis, place)?;
         }
         let holds = self.judge.row_type(&written).map_err(|rejection| Objection::new(rejection, place))?;
-        let values = values(&written, bins, holds)
-            .ok_or_else(|| Objection::new(Offence::SplitsBins { column: name }, place).instead(nearest))?;
+        self.spend(&written, bins, place)?;
+        let values = values(&written, bins, holds).ok_or_else(|| {
+            Objection::new(Offence::SplitsBins { column: name.clone() }, place).instead(nearest.clone())
+        })?;
+        for (_, set) in &values {
+            if !self.is_chosen(&written, set, (bins, groups), place)? {
+                return Err(Objection::new(Offence::NoChoice { column: name }, place).instead(nearest));
+            }
+        }
         // The engine sees a missing value where the calendar has none.
         let written = written.over(&|column| bins.seen(&column));
         Ok((Key { axis, holds, values }, written))
+    }
+
+    /// Whether the bins of a value are some that a condition may choose. CASE gives them values of its own, so that it could
+    /// unite any, and leave any over; what is left over takes missing values along.
+    fn is_chosen(
+        &self,
+        key: &Expression<RowColumn>,
+        set: &BinSet,
+        (bins, groups): (&Bins, &[Group]),
+        place: Place,
+    ) -> Result<bool, Objection> {
+        let mut conditions: Vec<&Expression<RowColumn>> = Vec::new();
+        key.visit(&mut |inner| {
+            if let Expression::Case { branches, .. } = inner {
+                conditions.extend(branches.iter().map(|(condition, _)| condition));
+            }
+        });
+        let set = set.and(&bins.declared());
+        if conditions.is_empty() || set.is_empty() || is_choice(&set, bins, groups) {
+            return Ok(true);
+        }
+        for condition in conditions {
+            self.spend(condition, bins, place)?;
+            if is_choice_of_parts(condition, &set, bins) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// A dimension, a period or part of it, or CASE over conditions that choose its bins.

@@ -255,6 +255,46 @@ fn keys_have_one_value_on_each_bin() {
 }
 
 #[test]
+fn a_key_of_case_unites_what_a_condition_may() {
+    let case = |branches: Vec<(Row, Row)>, otherwise: Option<Row>| {
+        by(Expression::Case { branches, otherwise: otherwise.map(Box::new) })
+    };
+    let walks = || is(col(MODE), text("walk"));
+    let refused = |ruling: Result<Ruling, Objection>| {
+        assert_eq!(ruling.unwrap_err().offence, Offence::NoChoice { column: "mode".into() });
+    };
+    // One value for two branches, and what any of them leaves.
+    let soft = || among(MODE, &["walk", "bike"]);
+    let tram = || (is(col(MODE), text("tram")), int(2));
+    refused(case(vec![(walks(), int(1)), (is(col(MODE), text("car")), int(1)), tram()], Some(int(0))));
+    refused(case(vec![(walks(), int(1))], Some(int(0))));
+    refused(case(vec![(walks(), int(1))], None));
+    refused(by(size()));
+    let values = |ruling: Result<Ruling, Objection>| ruling.map(|ruling| ruling.keys()[0].values().len());
+    assert_eq!(values(case(vec![(soft(), int(1)), tram()], Some(int(0)))), Ok(3));
+    assert_eq!(values(case(vec![(soft(), int(1)), (walks(), int(3)), tram()], None)), Ok(3));
+    let under = |age| compare(col(AGE), Comparison::Less, int(age));
+    assert_eq!(values(case(vec![(under(18), int(1)), (under(65), int(2))], Some(int(3)))), Ok(3));
+    let late = compare(part("hour", col(AT)), Comparison::AtLeast, int(12));
+    assert_eq!(values(case(vec![(late, int(1))], Some(int(0)))), Ok(2));
+}
+
+#[test]
+fn what_is_long_is_not_read_on_many_bins() {
+    let hours = (0..40_000).map(|hour| Literal::Timestamp(hour * 3_600_000_000)).collect();
+    let long = Expression::In(col(AT).into(), hours);
+    assert_eq!(where_(long).unwrap_err().offence, Offence::Rejected(Rejection::TooLong));
+}
+
+#[test]
+fn conditions_in_another_order_are_the_same_scope() {
+    let (walks, child) = (is(col(MODE), text("walk")), compare(col(AGE), Comparison::Less, int(18)));
+    let only = |all: [&Row; 2]| Aggregate { filter: Some(Expression::And(all.map(Clone::clone).to_vec())), ..count() };
+    let plan = asked(&[], None, vec![], vec![only([&walks, &child]), only([&child, &walks])]);
+    assert_eq!(verdict(&plan).unwrap().scopes().len(), 1);
+}
+
+#[test]
 fn aggregates_say_what_is_measured_of_each_subject() {
     let first = |aggregate| figure(aggregate).map(|ruling| ruling.figures()[0].clone());
     let quantities = |aggregate| first(aggregate).map(|figure| figure.quantities);
