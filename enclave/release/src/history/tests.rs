@@ -415,3 +415,43 @@ fn speed_of_an_audit_beside_five_thousand_cells() {
     History::decode(&bytes).unwrap();
     println!("decoded in {:?}", started.elapsed());
 }
+
+/// What an audit withholds from whoever asks at random, of several numbers.
+#[test]
+#[ignore = "a measurement"]
+fn share_of_cells_that_pass() {
+    let mut dice = 7_u64;
+    let mut roll = |sides: u64| {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (dice >> 33) % sides
+    };
+    for most in [8, 40, 200] {
+        let (mut asked, mut left) = (0, 0);
+        for _ in 0..20 {
+            let points: Vec<(usize, [u32; 3])> =
+                (0..64_u32).map(|point| (roll(most) as usize, [point % 4, point / 4 % 4, point / 16])).collect();
+            let world = World::new(&points);
+            let mut history = History::default();
+            for _ in 0..24 {
+                let by: Vec<usize> = (0..3).filter(|_| roll(2) == 0).collect();
+                let cut = (roll(3) as usize, roll(3) as u32, 1 + roll(3) as u32);
+                let told = match roll(4) {
+                    0 => Quantity::Rows,
+                    1 => Quantity::Subjects(Unit("person".into())),
+                    2 => Quantity::Sum("speed where speed".into()),
+                    _ => Quantity::Sum("1 where ill".into()),
+                };
+                let cut = if roll(2) == 0 { vec![cut] } else { Vec::new() };
+                let cells: Vec<Cell> = fixture::question_of(by, cut)
+                    .cells(&world)
+                    .into_iter()
+                    .map(|cell| Cell { quantities: BTreeSet::from([told.clone()]), ..cell })
+                    .collect();
+                asked += cells.len();
+                ask(&world, &mut history, cells, &empty_outside());
+            }
+            left += history.releases().iter().map(|release| release.cells.len()).sum::<usize>();
+        }
+        println!("up to {most} subjects on each point: {left} of {asked} cells pass");
+    }
+}

@@ -167,6 +167,10 @@ pub(super) fn point() -> impl Strategy<Value = [u32; 3]> {
     [0_u32..=OUTSIDE, 0_u32..=OUTSIDE, 0_u32..=1]
 }
 
+pub(super) fn question_of(by: Vec<usize>, cut: Vec<(usize, u32, u32)>) -> Question {
+    Question { by, cut }
+}
+
 pub(super) fn question() -> impl Strategy<Value = Question> {
     let cut = proptest::collection::vec((0_usize..3, 0_u32..3, 1_u32..4), 0..3);
     (proptest::sample::subsequence(vec![0, 1, 2], 0..=3), cut).prop_map(|(by, cut)| Question { by, cut })
