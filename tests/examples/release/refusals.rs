@@ -4,7 +4,8 @@ use octroi_tests::attack::{
     arena,
     gate::{Gate as _, Live, Who},
     plain,
-    question::{Condition, Figure, Key, Question, by, col, rows, sum},
+    question::{Condition, Figure, Question, by, col, rows, sum},
+    seen::Seen,
     table::{Table, Terms, Value},
     town::{NOT_LAND, Town},
 };
@@ -13,32 +14,25 @@ use super::{Bench, TICK};
 
 pub(super) fn measure(bench: &Bench<'_>) {
     let city = bench.city(TICK);
-    let towns: Vec<Town> = (0..FORMS.len() as u64).map(|it| Town::new(&format!("town{it}"), 500 + it)).collect();
+    let towns: Vec<Town> = (0..TOWNS * FORMS.len()).map(|it| Town::new(&format!("town{it}"), 500 + it as u64)).collect();
     let tables: Vec<Table> = towns.iter().map(|town| town.table.clone()).collect();
     arena::host(&city, "refusals", bench.backend, &tables, Terms::default());
-    bench.say(&format!("## Refusals, zones of kind {}\n\n| question | targets | accuracy |\n| --- | --- | --- |", bench.backend));
-    for ((name, figure, form), table) in FORMS.iter().zip(&tables) {
-        let mut live = Live::new(&city, "refusals", table, bench.backend);
-        let before = by([col("district")]).tell(rows()).tell(figure());
-        let question = match form {
-            Form::Cells => cells(*figure),
-            Form::Condition => Question { figures: vec![rows()], conditions: figure().only, ..cells(*figure) },
-            Form::AfterTotals | Form::AfterUnions => {
-                live.ask(Who::Lena, &if *form == Form::AfterTotals { before } else { before.where_(Condition::Among("work", NOT_LAND)) });
-                cells(*figure)
-            }
-        };
-        let seen = live.ask(Who::Lena, &question);
-        let told: Vec<bool> = targets(table)
-            .iter()
-            .map(|keys| {
+    bench.say(&format!("## Refusals, zones of kind {}\n\n| question | targets | withheld | accuracy |\n| --- | --- | --- | --- |", bench.backend));
+    for ((name, figure, form), tables) in FORMS.iter().zip(tables.chunks(TOWNS)) {
+        let (mut secrets, mut told) = (Vec::new(), Vec::new());
+        for table in tables {
+            let mut live = Live::new(&city, "refusals", table, bench.backend);
+            let seen = ask(&mut live, *figure, *form);
+            for (keys, secret) in targets(table, figure()) {
                 let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-                seen.row(&keys).is_some_and(|row| row.figures.iter().any(Option::is_some))
-            })
-            .collect();
-        let accuracy = accuracy(&secrets(table, figure()), &told);
-        bench.say(&format!("| {name} | {} | {accuracy:.3} |", told.len()));
-        bench.figure(if *form == Form::Condition { "refusals.condition" } else { "refusals.figure" }, 100.0 * accuracy);
+                told.push(seen.row(&keys).is_some_and(|row| row.figures.iter().any(Option::is_some)));
+                secrets.push(secret);
+            }
+        }
+        let accuracy = accuracy(&secrets, &told);
+        let withheld = told.iter().filter(|told| !**told).count();
+        bench.say(&format!("| {name} | {} | {withheld} | {accuracy:.3} |", told.len()));
+        bench.figure("refusals.accuracy", 100.0 * accuracy);
     }
     measured(bench);
 }
@@ -58,7 +52,7 @@ fn measured(bench: &Bench<'_>) {
         let dominated = !cell.passes(&sum("turnover"), &town.table, Terms::default());
         (right, all) = (right + usize::from(told != dominated), all + 1);
     }
-    bench.say(&format!("| somebody dominates a sum (told by the rule itself) | {all} | {:.3} |", right as f64 / all as f64));
+    bench.say(&format!("| somebody dominates a sum (told by the rule itself) | {all} | | {:.3} |", right as f64 / all as f64));
 }
 
 /// By every district and work.
@@ -66,19 +60,29 @@ fn cells(figure: fn() -> Figure) -> Question {
     by([col("district"), col("work")]).tell(figure())
 }
 
-fn targets(table: &Table) -> Vec<Vec<String>> {
-    let keys = by([col("district"), Key::Column("work")]);
-    plain::cells(&keys, table).into_iter().map(|cell| cell.keys).collect()
+fn ask(live: &mut Live<'_>, figure: fn() -> Figure, form: Form) -> Seen {
+    let before = by([col("district")]).tell(rows()).tell(figure());
+    match form {
+        Form::Cells => {}
+        Form::Condition => {
+            let conditions = figure().only;
+            return live.ask(Who::Lena, &Question { figures: vec![rows()], conditions, ..cells(figure) });
+        }
+        Form::AfterTotals => drop(live.ask(Who::Lena, &before)),
+        Form::AfterUnions => drop(live.ask(Who::Lena, &before.where_(Condition::Among("work", NOT_LAND)))),
+    }
+    live.ask(Who::Lena, &cells(figure))
 }
 
-/// Whether more than the median of the cells is counted.
-fn secrets(table: &Table, figure: Figure) -> Vec<bool> {
-    let cells = plain::cells(&by([col("district"), col("work")]), table);
+/// Cells of enough persons, which is public; and whether more than the median share of them is counted, which is not.
+fn targets(table: &Table, figure: Figure) -> Vec<(Vec<String>, bool)> {
+    let mut cells = plain::cells(&by([col("district"), col("work")]), table);
+    cells.retain(|cell| cell.passes(&rows(), table, Terms::default()));
     let share = |cell: &plain::Cell| cell.value(&figure, table).unwrap_or(0.0) / cell.rows.len() as f64;
     let mut shares: Vec<f64> = cells.iter().map(share).collect();
     shares.sort_by(f64::total_cmp);
     let middle = shares[shares.len() / 2];
-    cells.iter().map(|cell| share(cell) > middle).collect()
+    cells.into_iter().map(|cell| (cell.keys.clone(), share(&cell) > middle)).collect()
 }
 
 /// Of saying yes where nothing is told, or no there: whichever is better.
@@ -98,6 +102,9 @@ enum Form {
     /// After unions that leave a few.
     AfterUnions,
 }
+
+/// Towns for each form.
+const TOWNS: usize = 2;
 
 const FORMS: &[(&str, fn() -> Figure, Form)] = &[
     ("asthma, by FILTER", || rows().only(Condition::Is("illness", Value::Text("asthma"))), Form::Cells),
