@@ -8,6 +8,7 @@
 
 mod figure;
 mod machine;
+mod release;
 mod table;
 mod zone;
 
@@ -30,7 +31,7 @@ pub(crate) struct Options {
     /// How often each thing is measured; what takes seconds, less often
     #[arg(long, default_value_t = 20)]
     rounds: u16,
-    /// Rows of the table that the process sandbox is asked
+    /// Rows of the table that the process sandbox is asked, and that protection is measured on
     #[arg(long, default_value_t = 10_000_000)]
     rows: u32,
     /// Print tables as Markdown
@@ -43,6 +44,8 @@ pub(crate) struct Options {
 enum Name {
     /// Zones: clones, questions, reads, and the process sandbox against DuckDB
     Zone,
+    /// Release control: attacks, honest analyses, and what it costs
+    Release,
 }
 
 /// Why nothing was measured.
@@ -82,8 +85,9 @@ pub(crate) enum BenchError {
 /// Measures, and prints what was measured.
 pub(crate) fn run(project: &Project, options: &Options) -> Result<(), BenchError> {
     let before = machine::load();
-    let tables = match options.name {
-        Name::Zone => zone::run(project, options)?,
+    let (tables, behind) = match options.name {
+        Name::Zone => (zone::run(project, options)?, String::new()),
+        Name::Release => release::run(project, options)?,
     };
     println!();
     for line in machine::describe(project) {
@@ -93,5 +97,6 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<(), BenchError
     for table in tables {
         println!("\n{}", if options.markdown { table.markdown() } else { table.plain() });
     }
+    println!("{behind}");
     Ok(())
 }

@@ -26,7 +26,9 @@ use clap::Args;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-pub(crate) use self::guest::{Guest, lint as guest_lint, nextest as guest_nextest, program as guest_program};
+pub(crate) use self::guest::{
+    Guest, library_bench, library_bench_program, lint as guest_lint, nextest as guest_nextest, program as guest_program,
+};
 use self::{
     again::AgainError,
     archive::Archive,

@@ -30,20 +30,20 @@ impl Table {
             let Summary { count, p50, p95 } = figures.summary(figure, goal)?;
             let peer = peer.and_then(|peer| Some(figures.summary(peer, Goal::None)?.p50));
             let goal_told = match goal {
-                Goal::AtMost(most) => format!("≤ {most} {unit}"),
-                Goal::AtLeast(least) => format!("≥ {least} {unit}"),
+                Goal::AtMost(most) => with_unit(format!("≤ {most}"), unit),
+                Goal::AtLeast(least) => with_unit(format!("≥ {least}"), unit),
                 Goal::TimesPeer(most) => format!("≤ {most} × peer"),
                 Goal::None => String::new(),
             };
             let met = goal.met(p50, peer).map_or("", |met| if met { "met" } else { "not met" });
             Some([
                 what.to_owned(),
-                format!("{} {unit}", told(p50)),
-                format!("{} {unit}", told(p95)),
+                with_unit(told(p50), unit),
+                with_unit(told(p95), unit),
                 count.to_string(),
                 goal_told,
                 met.to_owned(),
-                peer.map(|peer| format!("{} {unit}", told(peer))).unwrap_or_default(),
+                peer.map(|peer| with_unit(told(peer), unit)).unwrap_or_default(),
                 peer.map(|peer| format!("{:.2}", p50 / peer)).unwrap_or_default(),
             ])
         };
@@ -75,6 +75,11 @@ impl Table {
         }
         text
     }
+}
+
+/// What is counted has none.
+fn with_unit(value: String, unit: &str) -> String {
+    if unit.is_empty() { value } else { format!("{value} {unit}") }
 }
 
 /// Three digits, or all before the point.

@@ -72,11 +72,11 @@ fn accelerators() -> impl Iterator<Item = &'static str> {
     [TCG].into_iter().chain(fs::exists("/dev/kvm").unwrap_or(false).then_some("kvm"))
 }
 
-fn example(project: &Project, name: &str) -> Command {
+pub(super) fn example(project: &Project, name: &str) -> Command {
     project.command(project.target().join("debug/examples").join(name))
 }
 
-fn measure(what: &str, command: &mut Command) -> Result<Figures, BenchError> {
+pub(super) fn measure(what: &str, command: &mut Command) -> Result<Figures, BenchError> {
     let wait = Wait::begin(&format!("measuring {what}"));
     let printed = process::output(command).map_err(BenchError::Measure)?;
     wait.done();
@@ -84,17 +84,22 @@ fn measure(what: &str, command: &mut Command) -> Result<Figures, BenchError> {
 }
 
 /// Where tables lie while they are used.
-struct Desk(PathBuf);
+pub(super) struct Desk(PathBuf);
 
 impl Desk {
-    fn new() -> Result<Self, BenchError> {
+    pub(super) fn new() -> Result<Self, BenchError> {
         let path = std::env::temp_dir().join(format!("octroi-bench-{}", std::process::id()));
         fs::create_dir(&path).map_err(|source| BenchError::Folder { path: path.clone(), source })?;
         Ok(Self(path))
     }
 
+    /// A file of this name.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     /// A table of so many rows, in clear and encrypted.
-    fn table(&self, project: &Project, rows: u32) -> Result<PathBuf, BenchError> {
+    pub(super) fn table(&self, project: &Project, rows: u32) -> Result<PathBuf, BenchError> {
         let folder = self.0.join(rows.to_string());
         let mut make = Command::new(image::guest_program(project, Guest::Bench));
         make.arg("make").arg(&folder).arg(rows.to_string());

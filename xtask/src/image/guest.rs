@@ -67,8 +67,24 @@ fn by_clippy(project: &Project, command: &mut Command) {
     command.env("RUSTC_WORKSPACE_WRAPPER", project.clippy()).env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings");
 }
 
+/// What builds the benchmark of the release crate, as it is compiled for the guest.
+pub(crate) fn library_bench(project: &Project) -> Command {
+    let mut command = project.cargo(&["build", "--profile", PROFILE, "--example", "history"]);
+    flagged(project, "octroi-release", &mut command);
+    command
+}
+
+/// Where it lies once built.
+pub(crate) fn library_bench_program(project: &Project) -> PathBuf {
+    project.target().join(TARGET).join(PROFILE).join("examples/history")
+}
+
 fn prepare(project: &Project, guest: Guest, command: &mut Command) {
-    command.args(["--package", guest.package(), "--locked", "--target", TARGET]);
+    flagged(project, guest.package(), command);
+}
+
+fn flagged(project: &Project, package: &str, command: &mut Command) {
+    command.args(["--package", package, "--locked", "--target", TARGET]);
     command.env("CARGO_ENCODED_RUSTFLAGS", flags(project).join("\u{1f}")).env_remove("RUSTFLAGS");
 }
 
