@@ -3,7 +3,7 @@
 //! ```text
 //! example `release` of octroi-tests    attacks and honest analyses against whole gateways
 //! example `history` of octroi-release  the audit and the budget by themselves, after 5,000 cells
-//! example `cost` of octroi-host        ten million rows in a zone, beside the guest of benchmarks, which protects nothing
+//! example `zones` of octroi-host       ten million rows in a zone, beside the guest of benchmarks, which protects nothing
 //! ```
 //! What asks few questions is asked of virtual machines; what asks hundreds, of the process sandbox, which runs the same
 //! engine. Each table says which. What a person wants to read, attack by attack, stands behind the tables.
@@ -14,7 +14,7 @@ use super::{
     BenchError, Options,
     figure::{Figures, Goal},
     table::{Table, Wanted},
-    zone::{Desk, example, measure},
+    zone::{Desk, TCG, example, measure},
 };
 use crate::{
     image::{self, Guest},
@@ -56,9 +56,9 @@ fn history(project: &Project, options: &Options) -> Result<Figures, BenchError> 
 
 fn cost(project: &Project, options: &Options, desk: &Desk) -> Result<Figures, BenchError> {
     let table: PathBuf = desk.table(project, options.rows)?;
-    let mut ask = example(project, "cost");
+    let mut ask = example(project, "zones");
     ask.args([image::folder(project), image::bench_folder(project), table]);
-    ask.arg(options.rounds.min(MOST_COSTS).to_string());
+    ask.args([TCG, &options.rounds.min(MOST_COSTS).to_string(), "cost"]);
     measure("what protection costs", &mut ask)
 }
 

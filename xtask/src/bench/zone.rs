@@ -148,7 +148,7 @@ const SANDBOX: &[Wanted] = &[
     beside("sandbox.district.cpu", "the same, CPU", "duckdb.district.cpu", Goal::None),
 ];
 
-const TCG: &str = "tcg";
+pub(super) const TCG: &str = "tcg";
 /// Rows of the table that virtual machines are asked.
 const SMALL: u32 = 1_000_000;
 /// Each takes seconds, and so does DuckDB's.

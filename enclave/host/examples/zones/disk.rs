@@ -46,6 +46,11 @@ impl Disk {
         Ok(Some(File::open(self.image.path())?.into()))
     }
 
+    /// For a guest to write to.
+    pub(super) fn writable(&self) -> io::Result<OwnedFd> {
+        Ok(File::options().read(true).write(true).open(self.image.path())?.into())
+    }
+
     /// Waits for the next read of it by anyone, from now on.
     pub(super) fn next_read(&self) -> Outcome<JoinHandle<io::Result<Moment>>> {
         let watch = inotify::init(inotify::CreateFlags::CLOEXEC)?;

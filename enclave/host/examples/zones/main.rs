@@ -1,4 +1,5 @@
-//! Measures zones on this machine, for `cargo xtask bench zone`: `zones IMAGE BENCH-IMAGE TABLE ACCELERATOR ROUNDS`.
+//! Measures zones on this machine, for `cargo xtask bench zone`: `zones IMAGE BENCH-IMAGE TABLE ACCELERATOR ROUNDS`; with
+//! `cost` behind these, what release control costs, for `cargo xtask bench release`.
 //!
 //! ```text
 //! clones:    from nothing to the first answer, to the engine that waits; their memory
@@ -13,6 +14,7 @@
 
 mod clones;
 mod conversation;
+mod cost;
 mod disk;
 mod process;
 mod questions;
@@ -50,8 +52,8 @@ struct Figures(BTreeMap<&'static str, Vec<f64>>);
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [image, bench_image, table, accelerator, rounds] = words.as_slice() else {
-        return Err("usage: zones IMAGE BENCH-IMAGE TABLE tcg|kvm ROUNDS".into());
+    let [image, bench_image, table, accelerator, rounds, more @ ..] = words.as_slice() else {
+        return Err("usage: zones IMAGE BENCH-IMAGE TABLE tcg|kvm ROUNDS [cost]".into());
     };
     let mut bench = Bench {
         image: Image::open(image)?,
@@ -65,9 +67,13 @@ async fn main() -> Outcome<()> {
         rounds: rounds.parse()?,
         figures: Figures::default(),
     };
-    clones::measure(&mut bench).await?;
-    questions::measure(&mut bench).await?;
-    reads::measure(&mut bench).await?;
+    if more.first().is_some_and(|what| what == "cost") {
+        cost::measure(&mut bench).await?;
+    } else {
+        clones::measure(&mut bench).await?;
+        questions::measure(&mut bench).await?;
+        reads::measure(&mut bench).await?;
+    }
     for (figure, values) in &bench.figures.0 {
         println!("{}", serde_json::json!({ "figure": figure, "values": values }));
     }
