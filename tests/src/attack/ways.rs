@@ -276,6 +276,31 @@ pub fn versions_in_parts(gate: &mut dyn Gate, secret: Secret) -> Estimates {
     less(&plus(&after), &[before])
 }
 
+/// All, but never by name: by two parts, of which neither holds all but the few.
+pub fn in_parts(gate: &mut dyn Gate, secret: Secret) -> Estimates {
+    let parts: [&[Condition]; 2] = [&[Below("age", age(45))], &[From("age", age(45))]];
+    let many = of_rows(gate, Who::Lena, secret, &[Among("work", NOT_LAND)]);
+    let all = by_district(gate, Who::Lena, secret, Question::default(), &parts);
+    less(&plus(&all), &[many])
+}
+
+/// All by the parts of one dimension, all but the few by those of another.
+pub fn in_parts_of_two(gate: &mut dyn Gate, secret: Secret) -> Estimates {
+    let housed = || Question::default().where_(Present("tenure"));
+    let ages: [&[Condition]; 2] = [&[Below("age", age(45))], &[From("age", age(45))]];
+    let all = by_district(gate, Who::Lena, secret, housed(), &ages);
+    let tenures: [&[Condition]; 2] = [&[is("tenure", "owner")], &[Among("tenure", &["private", "social"])]];
+    let many = by_district(gate, Who::Lena, secret, housed().where_(Among("work", NOT_LAND)), &tenures);
+    less(&plus(&all), &many)
+}
+
+/// The same by two organisations.
+pub fn shared_parts(gate: &mut dyn Gate, secret: Secret) -> Estimates {
+    let parts: [&[Condition]; 2] = [&[Below("age", age(30))], &[From("age", age(30))]];
+    let all = by_district(gate, Who::Paul, secret, Question::default(), &parts);
+    less(&plus(&all), &[of_rows(gate, Who::Lena, secret, &[Among("work", NOT_LAND)])])
+}
+
 // --- Trackers: Denning, Denning and Schwartz 1979; Schlörer 1980.
 
 /// Individual tracker, by WHERE for each district: q(A and B) is q(A) less q(A and not B).
