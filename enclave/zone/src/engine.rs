@@ -23,6 +23,7 @@ mod earlier;
 mod execute;
 mod functions;
 mod lower;
+mod place;
 mod planning;
 mod question;
 mod raise;
@@ -246,7 +247,8 @@ impl Planned {
         let history = earlier::key(&self.ruling, &tables.keys)?;
         let of_loads = Arc::clone(&tables);
         let open: OpenTables = Arc::new(move |loads| of_loads.open(Some(loads)));
-        let earlier = history.map(|key| Earlier::open(&self.question, &self.ruling, key, &tables.disk, open)).transpose()?;
+        let earlier =
+            history.map(|key| Earlier::open(&self.question, &self.ruling, key, &tables.disk, open)).transpose()?;
         let run = Run {
             ruling: Arc::clone(&self.ruling),
             cells: self.question.cells,

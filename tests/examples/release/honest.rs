@@ -30,8 +30,11 @@ pub(super) fn measure(bench: &Bench<'_>) {
     arena::host(&city, "noise", bench.backend, &with_noise, noisy);
     let ordinary: Vec<(String, Question)> =
         analyses().into_iter().map(|(name, question)| (name.to_owned(), question)).collect();
-    let many: Vec<(String, Question)> =
-        varied(VARIED, 5).into_iter().zip(1..).map(|(question, number)| (format!("varied {number}"), question)).collect();
+    let many: Vec<(String, Question)> = varied(VARIED, 5)
+        .into_iter()
+        .zip(1..)
+        .map(|(question, number)| (format!("varied {number}"), question))
+        .collect();
     thread::scope(|scope| {
         let (city, [sequence, other, poisoned], [noise]) = (&city, &in_turn, &with_noise);
         let (ordinary, many) = (&ordinary, &many);
@@ -81,7 +84,8 @@ fn alone(bench: &Bench<'_>, city: &City, ordinary: &[(String, Question)]) {
                     loop {
                         let place = next.fetch_add(1, Ordering::Relaxed);
                         let (Some(one), Some(table)) = (analyses.get(place), tables.get(place)) else { break };
-                        let mut asked = ask_all(city, &dataset, table, bench, Terms::default(), std::slice::from_ref(one));
+                        let mut asked =
+                            ask_all(city, &dataset, table, bench, Terms::default(), std::slice::from_ref(one));
                         all.lock().expect("nobody panicked").append(&mut asked);
                     }
                 });
@@ -99,7 +103,14 @@ fn alone(bench: &Bench<'_>, city: &City, ordinary: &[(String, Question)]) {
 /// An analysis, what came of it, and what was answered if nothing was.
 type Done = (String, Received, String);
 
-fn ask_all(city: &City, dataset: &str, table: &Table, bench: &Bench<'_>, terms: Terms, all: &[(String, Question)]) -> Vec<Done> {
+fn ask_all(
+    city: &City,
+    dataset: &str,
+    table: &Table,
+    bench: &Bench<'_>,
+    terms: Terms,
+    all: &[(String, Question)],
+) -> Vec<Done> {
     let mut live = Live::new(city, dataset, table, bench.backend);
     let ask = |(name, question): &(String, Question)| {
         let seen = live.ask(Who::Lena, question);
@@ -124,7 +135,10 @@ fn told(bench: &Bench<'_>, title: &str, all: &[Done]) {
     bench.say("");
     for (name, received, why) in all {
         if received.released < received.passing || received.beyond > 0 {
-            bench.say(&format!("    {name}: {} of {}, {} beyond: {why}", received.released, received.passing, received.beyond));
+            bench.say(&format!(
+                "    {name}: {} of {}, {} beyond: {why}",
+                received.released, received.passing, received.beyond
+            ));
         }
     }
     bench.say("");

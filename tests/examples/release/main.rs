@@ -16,12 +16,7 @@ mod reconstruction;
 mod refusals;
 mod timing;
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::Write as _,
-    sync::Mutex,
-};
+use std::{collections::BTreeMap, fs::File, io::Write as _, sync::Mutex};
 
 use octroi_tests::{City, attack::arena};
 use serde_json::json;

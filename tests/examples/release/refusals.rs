@@ -14,10 +14,14 @@ use super::{Bench, TICK};
 
 pub(super) fn measure(bench: &Bench<'_>) {
     let city = bench.city(TICK);
-    let towns: Vec<Town> = (0..TOWNS * FORMS.len()).map(|it| Town::new(&format!("town{it}"), 500 + it as u64)).collect();
+    let towns: Vec<Town> =
+        (0..TOWNS * FORMS.len()).map(|it| Town::new(&format!("town{it}"), 500 + it as u64)).collect();
     let tables: Vec<Table> = towns.iter().map(|town| town.table.clone()).collect();
     arena::host(&city, "refusals", bench.backend, &tables, Terms::default());
-    bench.say(&format!("## Refusals, zones of kind {}\n\n| question | targets | withheld | accuracy |\n| --- | --- | --- | --- |", bench.backend));
+    bench.say(&format!(
+        "## Refusals, zones of kind {}\n\n| question | targets | withheld | accuracy |\n| --- | --- | --- | --- |",
+        bench.backend
+    ));
     let mut worst = 0.0_f64;
     for ((name, figure, form), tables) in FORMS.iter().zip(tables.chunks(TOWNS)) {
         let (mut secrets, mut told) = (Vec::new(), Vec::new());
@@ -55,7 +59,10 @@ fn measured(bench: &Bench<'_>) {
         let dominated = !cell.passes(&sum("turnover"), &town.table, Terms::default());
         (right, all) = (right + usize::from(told != dominated), all + 1);
     }
-    bench.say(&format!("| somebody dominates a sum (told by the rule itself) | {all} | | {:.3} |", right as f64 / all as f64));
+    bench.say(&format!(
+        "| somebody dominates a sum (told by the rule itself) | {all} | | {:.3} |",
+        right as f64 / all as f64
+    ));
 }
 
 /// By every district and work.

@@ -13,7 +13,7 @@ use octroi_tests::attack::{
     arena,
     dice::Dice,
     gate::{Gate as _, Live, Who},
-    question::{Key, Part, Question, by, col, figure, Of, rows, sum},
+    question::{Key, Of, Part, Question, by, col, figure, rows, sum},
     table::{Table, Terms, Value},
     trips::trips,
 };
@@ -96,7 +96,15 @@ impl Times {
     /// How often one of the second world is above one of the first, or below, whichever is more (Mann and Whitney).
     fn area(&self) -> f64 {
         let [first, second] = &self.0;
-        let above = |one: f64, other: f64| if one > other { 1.0 } else if one < other { 0.0 } else { 0.5 };
+        let above = |one: f64, other: f64| {
+            if one > other {
+                1.0
+            } else if one < other {
+                0.0
+            } else {
+                0.5
+            }
+        };
         let all: f64 = second.iter().map(|one| first.iter().map(|other| above(*one, *other)).sum::<f64>()).sum();
         let area = all / (first.len() * second.len()) as f64;
         area.max(1.0 - area)

@@ -128,7 +128,9 @@ pub fn overflow(gate: &mut dyn Gate, known: &Known) -> Claims {
 /// A date that there is not.
 pub fn date(gate: &mut dyn Gate, known: &Known) -> Claims {
     trapped(gate, known, |few| {
-        Trap::Condition(format!("CAST(CASE WHEN {few} THEN '2024-13-45' ELSE '2024-01-01' END AS DATE) = DATE '2024-01-01'"))
+        Trap::Condition(format!(
+            "CAST(CASE WHEN {few} THEN '2024-13-45' ELSE '2024-01-01' END AS DATE) = DATE '2024-01-01'"
+        ))
     })
 }
 

@@ -67,7 +67,12 @@ impl Cell {
         passes(figure.of, table, &scope, terms)
     }
 
-    fn chosen<'t>(&self, figure: &Figure, table: &'t Table, counts: impl Fn(&Condition) -> bool) -> Vec<&'t Vec<Value>> {
+    fn chosen<'t>(
+        &self,
+        figure: &Figure,
+        table: &'t Table,
+        counts: impl Fn(&Condition) -> bool,
+    ) -> Vec<&'t Vec<Value>> {
         let rows = self.rows.iter().map(|place| &table.rows[*place]);
         let present = |row: &&Vec<Value>| figure.of.columns().iter().all(|it| row[table.place(it)] != Value::Missing);
         let holds = |row: &&Vec<Value>| figure.only.iter().filter(|it| counts(it)).all(|it| it.holds(table, row));
@@ -89,7 +94,8 @@ pub fn answer(question: &Question, table: &Table, mut keeps: impl FnMut(&Cell, &
             return Seen::Refused;
         }
     }
-    let hidden = question.above.iter().map(|(figure, _)| figure).chain(question.largest.iter().map(|(figure, _)| figure));
+    let hidden =
+        question.above.iter().map(|(figure, _)| figure).chain(question.largest.iter().map(|(figure, _)| figure));
     let figures: Vec<&Figure> = question.figures.iter().chain(hidden).collect();
     let mut rows: Vec<(Vec<String>, Vec<Option<f64>>)> = Vec::new();
     for cell in cells(question, table) {
@@ -251,7 +257,11 @@ mod tests {
         let count = |keys: [&str; 2]| seen.iter().find(|row| row.keys == keys).and_then(|row| row.figures[0]);
         assert_eq!(count([MISSING, MISSING]), Some(town.table.rows.len() as f64));
         assert_eq!(count(["d01", "farmer"]), Some(town.known().size(Few::Farmers, 0)));
-        let parts: f64 = seen.iter().filter(|row| row.keys[0] == "d01" && row.keys[1] != MISSING).map(|row| row.figures[0].unwrap()).sum();
+        let parts: f64 = seen
+            .iter()
+            .filter(|row| row.keys[0] == "d01" && row.keys[1] != MISSING)
+            .map(|row| row.figures[0].unwrap())
+            .sum();
         assert_eq!(count(["d01", MISSING]), Some(parts));
     }
 

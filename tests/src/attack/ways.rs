@@ -67,7 +67,13 @@ impl Secret {
 }
 
 /// One question by district; every figure of the secret for each of `scopes`, which choose by FILTER.
-fn by_district(gate: &mut dyn Gate, who: Who, secret: Secret, question: Question, scopes: &[&[Condition]]) -> Vec<Estimates> {
+fn by_district(
+    gate: &mut dyn Gate,
+    who: Who,
+    secret: Secret,
+    question: Question,
+    scopes: &[&[Condition]],
+) -> Vec<Estimates> {
     let figures = scopes.iter().flat_map(|scope| secret.figures(scope));
     let question = Question { keys: vec![col("district")], ..question }.all(figures);
     read(&gate.ask(who, &question), secret, scopes.len())
@@ -190,8 +196,7 @@ pub fn range(gate: &mut dyn Gate, secret: Secret) -> Estimates {
 
 /// Bins against their union: two ranges that leave a third.
 pub fn ranges(gate: &mut dyn Gate, secret: Secret) -> Estimates {
-    let scopes: [&[Condition]; 3] =
-        [&[], &[Below("age", age(30))], &[From("age", age(30)), Below("age", age(75))]];
+    let scopes: [&[Condition]; 3] = [&[], &[Below("age", age(30))], &[From("age", age(30)), Below("age", age(75))]];
     let all = by_district(gate, Who::Lena, secret, Question::default(), &scopes);
     less(&all[0], &all[1..])
 }
@@ -229,7 +234,8 @@ pub fn not_missing(gate: &mut dyn Gate, secret: Secret) -> Estimates {
 
 /// The same within one answer; and the values added up, which leave out what is missing.
 pub fn values_added_up(gate: &mut dyn Gate, secret: Secret) -> Estimates {
-    let scopes: [&[Condition]; 4] = [&[], &[is("tenure", "owner")], &[is("tenure", "private")], &[is("tenure", "social")]];
+    let scopes: [&[Condition]; 4] =
+        [&[], &[is("tenure", "owner")], &[is("tenure", "private")], &[is("tenure", "social")]];
     let all = by_district(gate, Who::Lena, secret, Question::default(), &scopes);
     less(&all[0], &all[1..])
 }
@@ -381,7 +387,8 @@ pub fn in_two_questions(gate: &mut dyn Gate, secret: Secret) -> Estimates {
 
 /// Bins and their total (Few::Old).
 pub fn bins(gate: &mut dyn Gate, secret: Secret) -> Estimates {
-    let parts = gate.ask(Who::Lena, &by([col("district"), Key::Bin("age")]).sets(Sets::Rollup).all(secret.figures(&[])));
+    let parts =
+        gate.ask(Who::Lena, &by([col("district"), Key::Bin("age")]).sets(Sets::Rollup).all(secret.figures(&[])));
     let all = added_up(&parts, secret, &[MISSING]);
     less(&all, &[added_up(&parts, secret, &["0", "1", "2", "3", "4"])])
 }

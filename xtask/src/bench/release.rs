@@ -102,7 +102,12 @@ const REBUILT: &[Wanted] = &[
 ];
 
 const REFUSALS: &[Wanted] = &[
-    row("refusals.accuracy", "secret told by whether a cell is withheld, worst form of question", "%", Goal::AtMost(55.0)),
+    row(
+        "refusals.accuracy",
+        "secret told by whether a cell is withheld, worst form of question",
+        "%",
+        Goal::AtMost(55.0),
+    ),
     row("refusals.targets", "targets of each form", "", Goal::AtLeast(200.0)),
 ];
 

@@ -12,6 +12,8 @@ use datafusion::common::DataFusionError;
 use octroi_proto::wire::zone as wire;
 use octroi_release::{Objection, Rejection, judge::roles::Offence};
 
+use super::place::place;
+
 /// Why a question is refused, and where in it.
 #[derive(Debug, thiserror::Error)]
 #[error("{refusal}")]
@@ -101,9 +103,9 @@ pub(super) enum Cause {
 }
 
 impl Refused {
-    /// What the policies do not allow, and where its column is first named.
+    /// What the policies do not allow, and where.
     pub(super) fn objected(objection: Objection, sql: &str) -> Self {
-        let at = objection.column().and_then(|column| named(column, sql));
+        let at = place(&objection, sql);
         Self { refusal: Refusal::Objected(Box::new(objection)), at }
     }
 
@@ -150,18 +152,6 @@ impl Refusal {
             },
         }
     }
-}
-
-/// Where a name stands by itself, in whatever case.
-fn named(name: &str, sql: &str) -> Option<(u32, u32)> {
-    let (written, name) = (sql.to_ascii_lowercase(), name.to_ascii_lowercase());
-    let part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-    let stands = |at: &usize| {
-        let before = at.checked_sub(1).and_then(|before| written.as_bytes().get(before));
-        !part(before) && !part(written.as_bytes().get(at + name.len()))
-    };
-    let from = written.match_indices(&name).map(|(at, _)| at).find(stands)?;
-    Some((u32::try_from(from).ok()?, u32::try_from(from + name.len()).ok()?))
 }
 
 fn code(rejection: &Rejection) -> &'static str {
