@@ -101,7 +101,7 @@ impl Rules {
     /// [`InvalidRules`].
     pub fn parse(wire: wire::Rules) -> Result<Self, InvalidRules> {
         let tables = wire.tables.into_iter().map(|table| RuledTable::parse(&table.dataset, table.schema));
-        let policies = wire.policies.into_iter().map(policy);
+        let policies = wire.policies.iter().map(policy);
         Self::new(tables.collect::<Result<_, _>>()?, policies.collect::<Result<_, _>>()?, wire.least_subjects)
     }
 
@@ -170,9 +170,9 @@ impl RuledTable {
 }
 
 /// A policy in its one form: rules encode as they came.
-fn policy(wire: v1::ReleasePolicy) -> Result<ReleasePolicy, InvalidRules> {
+fn policy(wire: &v1::ReleasePolicy) -> Result<ReleasePolicy, InvalidRules> {
     let policy = wire.clone().try_into().map_err(|_| InvalidRules::Policy)?;
-    if v1::ReleasePolicy::from(&policy) == wire { Ok(policy) } else { Err(InvalidRules::Policy) }
+    if v1::ReleasePolicy::from(&policy) == *wire { Ok(policy) } else { Err(InvalidRules::Policy) }
 }
 
 macro_rules! digest {

@@ -116,7 +116,10 @@ enum Form {
 /// Towns for each form.
 const TOWNS: usize = 2;
 
-const FORMS: &[(&str, fn() -> Figure, Form)] = &[
+/// How it is called, what is asked, and how it is put.
+type Named = (&'static str, fn() -> Figure, Form);
+
+const FORMS: &[Named] = &[
     ("asthma, by FILTER", || rows().only(Condition::Is("illness", Value::Text("asthma"))), Form::Cells),
     ("asthma, by WHERE", || rows().only(Condition::Is("illness", Value::Text("asthma"))), Form::Condition),
     ("benefits, by FILTER", || rows().only(Condition::Flag("benefit", true)), Form::Cells),

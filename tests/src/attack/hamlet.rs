@@ -37,8 +37,8 @@ pub fn hamlet(name: &str, persons: usize, seed: u64) -> Table {
     let row = |person: usize, dice: &mut Dice| {
         vec![
             Value::Name(format!("p{person:05}")),
-            Value::Text(*dice.one(&STREETS)),
-            Value::Text(*dice.one(&TRADES)),
+            Value::Text(dice.one::<&str>(&STREETS)),
+            Value::Text(dice.one::<&str>(&TRADES)),
             Value::Whole(dice.between(0, 89)),
             Value::Flag(dice.chance(LIKELY)),
             Value::Whole(0),
@@ -186,12 +186,12 @@ fn candidate(dice: &mut Dice) -> Question {
     match dice.below(3) {
         0 => {}
         1 => conditions.push(Among("street", dice.one(PARTS).1)),
-        _ => conditions.push(Condition::Is("street", Value::Text(*dice.one(&STREETS)))),
+        _ => conditions.push(Condition::Is("street", Value::Text(dice.one::<&str>(&STREETS)))),
     }
     match dice.below(3) {
         0 => {}
         1 => conditions.push(Among("trade", dice.one(GUILDS).1)),
-        _ => conditions.push(Condition::Is("trade", Value::Text(*dice.one(&TRADES)))),
+        _ => conditions.push(Condition::Is("trade", Value::Text(dice.one::<&str>(&TRADES)))),
     }
     let (one, other) = (dice.below(AGES.len()), dice.below(AGES.len()));
     if dice.chance(0.6) {

@@ -215,7 +215,7 @@ pub fn poison(many: usize, seed: u64) -> Vec<Question> {
         let mut conditions =
             vec![From("departure", moment(from)), Below("departure", moment(from + dice.between(2, 36)))];
         if dice.chance(0.5) {
-            conditions.push(Is("origin", Value::Text(*dice.one(&ZONES))));
+            conditions.push(Is("origin", Value::Text(dice.one::<&str>(&ZONES))));
         }
         if dice.chance(0.5) {
             conditions.push(From("age", Value::Whole(*dice.one(&[15, 30, 45, 60, 75]))));

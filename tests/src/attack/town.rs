@@ -253,7 +253,7 @@ impl Making {
             turnover: self.dice.between(100, 500),
             owes: self.dice.chance(0.3),
             benefit: self.dice.chance(0.3),
-            illness: *self.dice.one(&["none", "none", "none", "asthma", "diabetes"]),
+            illness: self.dice.one::<&str>(&["none", "none", "none", "asthma", "diabetes"]),
         }
     }
 
@@ -404,7 +404,7 @@ mod tests {
             let of = |row: &&Vec<Value>| row[2] == Value::Text(district) && row[3] == Value::Text("farmer");
             town.table.rows.iter().filter(of).count()
         };
-        let counted: Vec<usize> = DISTRICTS.iter().map(|district| farmers(district)).collect();
+        let counted: Vec<usize> = DISTRICTS.iter().map(farmers).collect();
         let known: Vec<usize> = (0..24).map(|it| town.known().size(Few::Farmers, it) as usize).collect();
         assert_eq!(counted, known);
         assert_eq!(town.truth(Few::Farmers, Secret::Benefit).len(), DISTRICTS.len());

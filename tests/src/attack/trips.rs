@@ -74,7 +74,7 @@ fn trip(dice: &mut Dice, person: usize, household: usize, home: usize, age: i64,
         Value::Whole(minutes),
         Value::Whole(if mode == "walk" { 0 } else { 50 + metres / 40 }),
         Value::Whole(i64::from(dice.chance(0.12))),
-        Value::Text(*dice.one(&["work", "work", "school", "leisure", "shopping", "health"])),
+        Value::Text(dice.one::<&str>(&["work", "work", "school", "leisure", "shopping", "health"])),
         Value::Whole(place),
         Value::Whole(density(place)),
     ]

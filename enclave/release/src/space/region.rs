@@ -62,7 +62,10 @@ impl Region {
     /// Of this region, what lies in these bins of a dimension.
     #[must_use]
     pub fn within(mut self, dimension: Dimension, bins: BinSet) -> Self {
-        let narrowed = self.sets.get(&dimension).map_or_else(|| bins.clone(), |set| set.and(&bins));
+        let narrowed = match self.sets.get(&dimension) {
+            Some(set) => set.and(&bins),
+            None => bins,
+        };
         self.sets.insert(dimension, narrowed);
         self
     }
