@@ -143,6 +143,12 @@ impl Ruling {
         &self.plan
     }
 
+    /// The rows of the facts and what they are joined to, whatever the question chooses of them: an earlier answer may be
+    /// about others.
+    pub fn all_rows(&self) -> Rows {
+        joins::rows(&self.joined)
+    }
+
     /// The tables it may scan.
     pub fn schemas(&self) -> &Schemas {
         &self.schemas

@@ -145,6 +145,8 @@ impl Earlier {
 
     async fn counts(&self, run: &Run, session: &SessionState, all: &[Remainder]) -> Result<Vec<Counted>, Cause> {
         let measures = measures(&run.ruling);
+        // Of all rows: what the question leaves out, an earlier one may have told.
+        let rows = run.ruling.all_rows();
         let mut by_loads: BTreeMap<BinSet, Vec<usize>> = BTreeMap::new();
         let mut counts = vec![FEW; all.len()];
         let present = self.versions.0.get(&self.facts).cloned().unwrap_or_default();
@@ -160,7 +162,7 @@ impl Earlier {
                 let asked: Vec<Asked> =
                     places.iter().filter_map(|place| Asked::of(*place, all.get(*place)?, run, &measures)).collect();
                 let measured: Vec<Measured> = asked.iter().flat_map(|asked| asked.measured.iter().cloned()).collect();
-                let units = run.of_units(session, tables, &[], &measured).await?;
+                let units = run.of_units(session, (tables, &rows), &[], &measured).await?;
                 let units = units.iter().map(contributed).collect::<Result<Vec<_>, _>>()?;
                 let mut first = 0;
                 for asked in asked {

@@ -29,7 +29,9 @@ use datafusion::{
     prelude::SessionConfig,
 };
 use futures::StreamExt as _;
-use octroi_release::{CellRules, Control, CountedCell, Expression, FinestCell, RowColumn, Ruling, history::Release};
+use octroi_release::{
+    CellRules, Control, CountedCell, Expression, FinestCell, RowColumn, Rows, Ruling, history::Release,
+};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
@@ -152,7 +154,7 @@ impl Run {
                 return Err(Cause::TooManyRows);
             }
             let keys: Vec<_> = keys.iter().filter_map(|key| plan.keys.get(*key)).cloned().collect();
-            let units = self.of_units(session, &self.tables, &keys, &self.of_scopes()).await?;
+            let units = self.of_units(session, (&self.tables, &plan.rows), &keys, &self.of_scopes()).await?;
             all.extend(CountedSet { set, cells, units }.read(&self.ruling, categories.len())?);
         }
         Ok(all)
@@ -163,21 +165,21 @@ impl Run {
         let Some(finest) = self.ruling.finest() else { return Ok(Vec::new()) };
         let measured: Vec<Measured> =
             self.ruling.measures().into_iter().map(|measure| Measured { within: None, measure }).collect();
-        let units = self.of_units(session, &self.tables, &finest.keys, &measured).await?;
+        let units = self.of_units(session, (&self.tables, &self.ruling.plan().rows), &finest.keys, &measured).await?;
         finest_cells(&self.ruling, &units, measured.len())
     }
 
-    /// Of each unit, what its subjects contribute.
+    /// Of each unit, what its subjects contribute to cells of these rows.
     pub(super) async fn of_units(
         &self,
         session: &SessionState,
-        tables: &Tables,
+        (tables, rows): (&Tables, &Rows),
         keys: &[Expression<RowColumn>],
         measured: &[Measured],
     ) -> Result<Vec<RecordBatch>, Cause> {
         let mut units = Vec::with_capacity(self.ruling.units().len());
         for unit in self.ruling.units() {
-            let statistics = plan::statistics(&self.ruling, tables, keys, unit.column, measured)?;
+            let statistics = plan::statistics(&self.ruling, tables, rows, keys, unit.column, measured)?;
             let statistics = collect(session, statistics, self.limits.memory).await?;
             if statistics.num_rows() > MOST_CELLS {
                 return Err(Cause::TooManyRows);

