@@ -126,12 +126,12 @@ impl Earlier {
             question: self.question,
             answer: [0; 32],
             versions: self.versions.clone(),
-            cells: self.new(told),
+            cells: self.unknown(told),
         })
     }
 
     /// Of these cells, those that tell more than was told of the very same rows: nothing else need be kept.
-    fn new(&self, cells: impl Iterator<Item = history::Cell>) -> Vec<history::Cell> {
+    fn unknown(&self, cells: impl Iterator<Item = history::Cell>) -> Vec<history::Cell> {
         let mut known: HashMap<&Region, BTreeSet<&history::Quantity>> = HashMap::new();
         let same = self.history.releases().iter().filter(|release| release.versions == self.versions);
         for cell in same.flat_map(|release| &release.cells) {

@@ -301,9 +301,9 @@ fn a_total_that_would_uncover_a_cell_costs_another_one() {
     assert!(!total || missing.len() > 1, "the north's total less the others is the mills: {answer}");
     let together = Cell::together(missing.iter().map(|(_, cell)| cell));
     assert!(!total || together.leaves(&[Told::Rows]), "{answer}");
-    // It costs the north a cell or its total, and the south nothing.
+    // It costs the north a cell or its total, or both beside what was told before; and the south nothing.
     assert_eq!(told.keys().filter(|key| key[0] == "sud").count(), 5);
-    assert!(told.keys().filter(|key| key[0] == "nord").count() >= 3, "{answer}");
+    assert!(told.keys().filter(|key| key[0] == "nord").count() >= 2, "{answer}");
     for (key, values) in told.iter().filter(|(key, _)| key[1] != "all") {
         assert_eq!(*values, plain[key], "a cell is the same with and without its total");
     }
