@@ -30,9 +30,10 @@ fn missing(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
     );
     story.remark("knows its neighbours knows whose they are. That it is missing does not say whether there is any.");
     story.step("lena", "The same, with the total").shows(8).run(ask(WITH_TOTAL))?;
-    story.remark("The row without a name is the total. Of it the three others could be taken, and wood would be left:");
-    story
-        .remark("so one more is missing, the one that is least of a loss. Which of the two was too small is not told.");
+    story.remark("Of the total the others, which were told before, could be taken, and wood would be left: so it is");
+    story.remark(
+        "missing, whoever asks. What was released of the same homes is remembered, sealed, for every question.",
+    );
     story.step("lena", "Then only those who burn wood").run(ask(FEW))?;
     story.remark(
         "This refusal says nothing of why: too few, nobody, or a machine that failed sound the same. The steward",
