@@ -33,12 +33,12 @@ pub(super) fn sensitive_way(story: &mut Story, scene: &Scene<'_>) -> Result<(), 
         let all = [&["query", "--dataset", electricity, "--purpose", ASKED_PURPOSE], words].concat();
         cast.octroi("lena", &all)
     };
-    story.step("lena", "The load curve of the city's households, by hour").shows(10).run(ask(&[LOAD_CURVE]))?;
     let receipt = cast.desk("receipt.json").display().to_string();
     story
         .step("lena", "By commune and heating: two tables joined, the small cells missing; keep the receipt")
         .shows(10)
         .run(ask(&["--dataset", households, "--receipt", &receipt, BY_COMMUNE]))?;
+    story.step("lena", "The load curve of the city's households, by hour").shows(10).run(ask(&[LOAD_CURVE]))?;
     story.step("lena", "The rows themselves").refused(ask(&["SELECT household, watt_hours FROM compteurs"]))?;
     story.step("lena", "A file of one's own").refused(ask(&["COPY compteurs TO '/tmp/mine.csv'"]))?;
     story.step("voltaic", "A vendor asks").refused(
