@@ -17,7 +17,7 @@ mod finest;
 mod listed;
 mod number;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 pub use finest::{Finest, FinestCell};
 pub use number::{Number, Part, Total};
@@ -208,28 +208,25 @@ impl<'a> Control<'a> {
 
     /// What may leave so far, as the history records it, and where it is.
     pub fn history_cells(&self) -> Vec<(Place, history::Cell)> {
+        // The same for every cell: spelled out once.
+        let scopes = 0..self.ruling.scopes().len();
+        let quantities: Vec<BTreeSet<history::Quantity>> =
+            scopes.map(|scope| self.ruling.told_quantities(scope).into_keys().collect()).collect();
+        let units = self.ruling.unit_names();
         let mut told = Vec::new();
         for (cell, regions) in self.leaving.iter().enumerate() {
             for (scope, region) in regions.iter().enumerate() {
                 let (Some(region), Some(counted)) = (region, self.cells.get(cell)) else { continue };
-                let Some(statistics) = counted.scopes.get(scope) else { continue };
-                let place = Place { cell, scope };
-                told.push((
-                    place,
-                    history::Cell {
-                        region: region.clone(),
-                        quantities: self.ruling.told_quantities(scope).into_keys().collect(),
-                        subjects: self.subjects(statistics),
-                    },
-                ));
+                let (Some(statistics), Some(quantities)) = (counted.scopes.get(scope), quantities.get(scope)) else {
+                    continue;
+                };
+                let subjects = units.iter().cloned().enumerate();
+                let subjects = subjects.map(|(unit, name)| (name, statistics.subjects(unit))).collect();
+                let cell_told = history::Cell { region: region.clone(), quantities: quantities.clone(), subjects };
+                told.push((Place { cell, scope }, cell_told));
             }
         }
         told
-    }
-
-    fn subjects(&self, statistics: &CellStatistics) -> BTreeMap<history::Unit, u64> {
-        let units = self.ruling.unit_names().into_iter().enumerate();
-        units.map(|(unit, name)| (name, statistics.subjects(unit))).collect()
     }
 
     /// What leaves, rounded; cells of which nothing does are not there.

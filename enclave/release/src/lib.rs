@@ -41,4 +41,4 @@ pub use plan::{
 pub use policy::{Policies, PolicyError};
 pub use rules::CellRules;
 pub use schema::{Column, Digits, SchemaError, Schemas, Table, Type};
-pub use typing::{may_be_null, type_of};
+pub use typing::type_of;

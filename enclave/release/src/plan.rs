@@ -212,23 +212,6 @@ impl Aggregation {
 }
 
 impl Rows {
-    /// Whether rows of this scan can be missing altogether, for want of a partner in a join.
-    pub fn may_lack(&self, scan: usize) -> bool {
-        match self {
-            Self::Scan(_) => false,
-            Self::Filter(rows, _) => rows.may_lack(scan),
-            Self::Join(join) => {
-                let supplied = match join.kind {
-                    JoinKind::Inner => false,
-                    JoinKind::Left => join.right.reads(scan),
-                    JoinKind::Right => join.left.reads(scan),
-                    JoinKind::Full => true,
-                };
-                supplied || join.left.may_lack(scan) || join.right.may_lack(scan)
-            }
-        }
-    }
-
     /// Whether this scan is among them.
     pub fn reads(&self, scan: usize) -> bool {
         match self {

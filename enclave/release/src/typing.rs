@@ -46,33 +46,6 @@ pub fn type_of<C: Copy>(expression: &Expression<C>, columns: &impl Fn(C) -> Opti
     }
 }
 
-/// Whether an expression can be missing, given which columns can.
-pub fn may_be_null<C: Copy>(expression: &Expression<C>, columns: &impl Fn(C) -> bool) -> bool {
-    let any = |all: &[&Expression<C>]| all.iter().any(|one| may_be_null(one, columns));
-    match expression {
-        Expression::Column(column) => columns(*column),
-        Expression::Literal(literal) => matches!(literal, Literal::Null(_)),
-        Expression::And(all) | Expression::Or(all) => all.iter().any(|one| may_be_null(one, columns)),
-        Expression::IsNull(_) => false,
-        // A day can lie beyond all moments.
-        Expression::Cast(_, Type::Timestamp) => true,
-        Expression::Not(one)
-        | Expression::Like { value: one, .. }
-        | Expression::Negate(one)
-        | Expression::Cast(one, _) => any(&[one]),
-        Expression::Compare(_, left, right)
-        | Expression::Arithmetic(Arithmetic::Add | Arithmetic::Subtract | Arithmetic::Multiply, left, right) => {
-            any(&[left, right])
-        }
-        // A list may hold a missing value, a divisor be zero, no condition hold, a text be no number.
-        Expression::In(..)
-        | Expression::Arithmetic(Arithmetic::Divide | Arithmetic::Remainder, ..)
-        | Expression::Case { .. }
-        | Expression::Call(..)
-        | Expression::TryCast(..) => true,
-    }
-}
-
 fn case<C: Copy>(
     branches: &[(Expression<C>, Expression<C>)],
     otherwise: Option<&Expression<C>>,

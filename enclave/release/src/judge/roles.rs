@@ -149,11 +149,6 @@ impl Ruling {
         joins::rows(&self.joined)
     }
 
-    /// The tables it may scan.
-    pub fn schemas(&self) -> &Schemas {
-        &self.schemas
-    }
-
     /// The scan of the facts: what its rows are of, each row is of.
     pub fn facts(&self) -> usize {
         self.joined.facts
@@ -204,14 +199,6 @@ impl Ruling {
     /// Types of the answer's columns.
     pub fn output_types(&self) -> &[Type] {
         &self.output_types
-    }
-
-    /// The type of an expression over rows.
-    ///
-    /// # Errors
-    /// None for an expression of the plan, or a condition made here.
-    pub fn row_type(&self, expression: &Expression<RowColumn>) -> Result<Type, Rejection> {
-        self.judge().row_type(expression)
     }
 
     /// The declared column of a scan.

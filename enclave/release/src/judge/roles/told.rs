@@ -31,11 +31,6 @@ impl Ruling {
         named.into_iter().collect()
     }
 
-    /// The condition of a scope's rows that is on a sensitive column, if it has one.
-    pub fn sensitive_condition(&self, scope: usize) -> Option<&Expression<RowColumn>> {
-        self.scopes.get(scope)?.sensitive.as_ref()
-    }
-
     /// The units as the history names them, in their order.
     pub fn unit_names(&self) -> Vec<history::Unit> {
         self.units.iter().map(|unit| history::Unit(self.named(unit.column).to_string())).collect()
