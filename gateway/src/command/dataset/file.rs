@@ -42,21 +42,29 @@ struct ImpactFile {
     availability: Option<String>,
 }
 
-/// Reads a description.
+/// Reads what a file says, by whatever understands it; `what` it should be is told with what is wrong.
 ///
 /// # Errors
-/// When the file cannot be read, is not TOML, has a key that is none, or a word that is on no list.
-pub(super) fn read(path: &Path) -> Result<v1::DatasetDescription, CommandError> {
+/// When the file cannot be read or not be understood.
+pub(super) fn read_as<T>(
+    path: &Path,
+    what: &'static str,
+    parse: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<T, CommandError> {
     let text = fs::read_to_string(path).map_err(|source| CommandError::File {
         doing: "read",
         path: path.to_owned(),
         source,
     })?;
-    parse(&text).map_err(|problem| CommandError::Malformed {
-        path: path.to_owned(),
-        what: "a dataset's description",
-        problem,
-    })
+    parse(&text).map_err(|problem| CommandError::Malformed { path: path.to_owned(), what, problem })
+}
+
+/// Reads a description.
+///
+/// # Errors
+/// When the file cannot be read, is not TOML, has a key that is none, or a word that is on no list.
+pub(super) fn read(path: &Path) -> Result<v1::DatasetDescription, CommandError> {
+    read_as(path, "a dataset's description", parse)
 }
 
 fn parse(text: &str) -> Result<v1::DatasetDescription, String> {

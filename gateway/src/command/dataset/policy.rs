@@ -1,13 +1,14 @@
 //! `octroi dataset policy`: a release policy as a TOML file. What is missing or does not fit is left to the gateway to
 //! say.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use octroi_proto::{
     release::written::WrittenPolicy,
     wire::v1::{self, column_policy::Role, dimension::Bins},
 };
 
+use super::file::read_as;
 use crate::command::{CommandError, Connection, Output};
 
 /// Declares the policy in the file, or shows the one that stands.
@@ -88,16 +89,7 @@ fn pair(line: &str) -> Vec<String> {
 }
 
 fn read(path: &Path, dataset: &str) -> Result<v1::ReleasePolicy, CommandError> {
-    let text = fs::read_to_string(path).map_err(|source| CommandError::File {
-        doing: "read",
-        path: path.to_owned(),
-        source,
-    })?;
-    parse(&text, dataset).map_err(|problem| CommandError::Malformed {
-        path: path.to_owned(),
-        what: "a release policy",
-        problem,
-    })
+    read_as(path, "a release policy", |text| parse(text, dataset))
 }
 
 fn parse(text: &str, dataset: &str) -> Result<v1::ReleasePolicy, String> {
@@ -107,6 +99,8 @@ fn parse(text: &str, dataset: &str) -> Result<v1::ReleasePolicy, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use octroi_proto::{DatasetId, DatasetSchema, ReleasePolicy, release::Elsewhere};
 
     use super::{super::schema, *};

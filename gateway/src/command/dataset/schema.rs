@@ -1,9 +1,10 @@
 //! `octroi dataset schema`: a schema as a TOML file. What is missing or does not fit is left to the gateway to say.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use octroi_proto::{table::written::WrittenSchema, wire::v1};
 
+use super::file::read_as;
 use crate::command::{CommandError, Connection, Output};
 
 /// Declares the schema in the file, or shows the one that stands.
@@ -32,16 +33,7 @@ pub(super) async fn run(
 }
 
 pub(super) fn read(path: &Path, dataset: &str) -> Result<v1::DatasetSchema, CommandError> {
-    let text = fs::read_to_string(path).map_err(|source| CommandError::File {
-        doing: "read",
-        path: path.to_owned(),
-        source,
-    })?;
-    parse(&text, dataset).map_err(|problem| CommandError::Malformed {
-        path: path.to_owned(),
-        what: "a dataset's schema",
-        problem,
-    })
+    read_as(path, "a dataset's schema", |text| parse(text, dataset))
 }
 
 fn parse(text: &str, dataset: &str) -> Result<v1::DatasetSchema, String> {
@@ -51,6 +43,8 @@ fn parse(text: &str, dataset: &str) -> Result<v1::DatasetSchema, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use octroi_proto::DatasetSchema;
 
     use super::*;
