@@ -19,6 +19,7 @@ mod calendar;
 mod checked;
 mod contributions;
 mod counted;
+mod different;
 mod earlier;
 mod execute;
 mod functions;

@@ -11,7 +11,18 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
-use octroi_tests::{City, Declared, rows, wait_until};
+use octroi_tests::{
+    City, Declared,
+    attack::{
+        arena,
+        gate::{Gate as _, Live, Who},
+        honest::Received,
+        question::{Of, by, col, figure},
+        table::Terms,
+        trips::trips,
+    },
+    rows, wait_until,
+};
 use serde_json::{Value, json};
 
 use super::{COUNT, COUNTED, machines, metered};
@@ -195,4 +206,17 @@ fn whatever_limit_it_runs_into_the_refusal_is_one() {
         assert_eq!(rows(&city.ask("lena", "energie", COUNT)), [json!([COUNTED])]);
     }
     assert!(refusals.iter().all(|refused| *refused == refusals[0]), "{refusals:?}");
+}
+
+/// Counting what is different among each person's rows once took more memory than a zone has, unknown to the engine.
+#[test]
+fn each_of_ten_thousand_persons_is_counted_with_the_memory_that_a_zone_has() {
+    let city = arena::city(&[("zone", "backends", "[\"process\"]")]);
+    let table = trips("trips", 10_000, 21);
+    arena::host(&city, "trips", "process", std::slice::from_ref(&table), Terms::default());
+    let [persons, households] = ["person", "household"].map(|unit| figure(Of::Subjects(unit)));
+    let question = by([col("origin")]).tell(persons).tell(households);
+    let seen = Live::new(&city, "trips", &table, "process").ask(Who::Lena, &question);
+    let received = Received::of(&question, &table, Terms::default(), &seen);
+    assert_eq!((received.passing, received.released), (24, 24), "{seen:?}");
 }

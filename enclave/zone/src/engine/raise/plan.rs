@@ -18,11 +18,12 @@ use datafusion::{
         lit,
     },
 };
-use octroi_release::{Expression, Join, JoinKind, Measure, Quantity, RowColumn, Rows, Ruling, SortKey, Step};
+use octroi_release::{Expression, Join, JoinKind, Measure, Quantity, RowColumn, Rows, Ruling, SortKey, Step, Type};
 
 use super::{Columns, binary, unjudged};
 use crate::engine::{
     contributions::contributions,
+    different::different,
     functions::{Rounding, rounding},
 };
 
@@ -155,8 +156,7 @@ impl Raise<'_> {
         for scope in 0..self.ruling.scopes().len() {
             let within = self.within(self.ruling.scope_condition(scope).as_ref(), &[])?;
             for category in categories {
-                let different = self.columns.raise(&Expression::Column(*category))?;
-                columns.push(call(count_udaf(), vec![different], true, within.clone()));
+                columns.push(self.different(&Expression::Column(*category), within.clone())?);
             }
         }
         if columns.is_empty() {
@@ -239,9 +239,17 @@ impl Raise<'_> {
             Quantity::Value(column) => sum(magnitude(float(column)?)),
             Quantity::Square(column) => sum(times(float(column)?, float(column)?)),
             Quantity::Product(one, other) => sum(magnitude(times(float(one)?, float(other)?))),
-            Quantity::Different(column) => {
-                let value = self.columns.raise(&Expression::Column(column))?;
-                (call(count_udaf(), vec![value], true, within), Made::Count)
+            Quantity::Different(column) => (self.different(&Expression::Column(column), within)?, Made::Count),
+        })
+    }
+
+    /// How many different values there are, of rows for which a condition holds.
+    fn different(&self, of: &Expression<RowColumn>, only: Option<Box<Expr>>) -> Result<Expr, DataFusionError> {
+        let value = vec![self.columns.raise(of)?];
+        Ok(match self.columns.of(of)? {
+            Type::String => call(different(), value, false, only),
+            Type::Boolean | Type::Integer(_) | Type::Float | Type::Date | Type::Timestamp => {
+                call(count_udaf(), value, true, only)
             }
         })
     }

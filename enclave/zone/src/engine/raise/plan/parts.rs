@@ -20,30 +20,30 @@ use crate::engine::raise::{decimal, form, unjudged};
 impl Raise<'_> {
     /// The columns of a figure, in the order in which [`crate::engine::counted`] reads them.
     pub(super) fn parts(&self, aggregate: &Aggregate) -> Result<Vec<Expr>, DataFusionError> {
-        let filter = aggregate.filter.as_ref().map(|filter| self.columns.raise(filter)).transpose()?;
-        let call = |function, arguments, distinct| call(function, arguments, distinct, filter.clone().map(Box::new));
-        let Some(argument) = &aggregate.argument else { return Ok(vec![call(count_udaf(), vec![lit(1_i64)], false)]) };
+        let filter = aggregate.filter.as_ref().map(|filter| self.columns.raise(filter)).transpose()?.map(Box::new);
+        let call = |function, arguments| call(function, arguments, false, filter.clone());
+        let Some(argument) = &aggregate.argument else { return Ok(vec![call(count_udaf(), vec![lit(1_i64)])]) };
         let float = || self.columns.raise_as(argument, DataType::Float64);
         let value = || self.columns.raise(argument);
         Ok(match aggregate.of {
             Aggregation::CountRows => return Err(unjudged()),
-            Aggregation::Count => vec![call(count_udaf(), vec![value()?], false)],
-            Aggregation::CountDistinct => vec![call(count_udaf(), vec![value()?], true)],
-            Aggregation::Sum => vec![call(sum_udaf(), vec![self.summand(argument)?], false)],
+            Aggregation::Count => vec![call(count_udaf(), vec![value()?])],
+            Aggregation::CountDistinct => vec![self.different(argument, filter.clone())?],
+            Aggregation::Sum => vec![call(sum_udaf(), vec![self.summand(argument)?])],
             Aggregation::Mean => {
-                vec![call(sum_udaf(), vec![self.summand(argument)?], false), call(count_udaf(), vec![value()?], false)]
+                vec![call(sum_udaf(), vec![self.summand(argument)?]), call(count_udaf(), vec![value()?])]
             }
             Aggregation::Variance
             | Aggregation::PopulationVariance
             | Aggregation::Deviation
             | Aggregation::PopulationDeviation => vec![
-                call(count_udaf(), vec![value()?], false),
-                call(sum_udaf(), vec![float()?], false),
-                call(var_pop_udaf(), vec![float()?], false),
+                call(count_udaf(), vec![value()?]),
+                call(sum_udaf(), vec![float()?]),
+                call(var_pop_udaf(), vec![float()?]),
             ],
             Aggregation::Quantile(millionths) => {
                 let share = lit(f64::from(millionths) / 1_000_000.0);
-                vec![call(approx_percentile_cont_udaf(), vec![float()?, share], false)]
+                vec![call(approx_percentile_cont_udaf(), vec![float()?, share])]
             }
             Aggregation::Correlation
             | Aggregation::Covariance
@@ -59,7 +59,7 @@ impl Raise<'_> {
                     regr_syy_udaf(),
                     regr_sxy_udaf(),
                 ]
-                .map(|function| call(function, pair.clone(), false))
+                .map(|function| call(function, pair.clone()))
                 .into()
             }
         })
