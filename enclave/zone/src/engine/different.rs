@@ -1,7 +1,7 @@
 //! An aggregate: how many different texts there are in each group.
 //!
 //! The engine's own counts the same, but makes each group a table for hundreds of texts to begin with, 30 KB that its
-//! memory pool does not hear of. Of each subject in each cell texts are counted, mostly one: with ten thousand persons
+//! memory pool does not hear of. Of each subject in each cell texts are counted, mostly few: with ten thousand persons
 //! that is more memory than a zone has. This one takes what the texts need, and says how much that is.
 
 use std::{collections::HashSet, sync::Arc};

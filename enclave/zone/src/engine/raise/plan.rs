@@ -18,7 +18,9 @@ use datafusion::{
         lit,
     },
 };
-use octroi_release::{Expression, Join, JoinKind, Measure, Quantity, RowColumn, Rows, Ruling, SortKey, Step, Type};
+use octroi_release::{
+    Aggregation, Expression, Join, JoinKind, Measure, Quantity, RowColumn, Rows, Ruling, SortKey, Step, Type,
+};
 
 use super::{Columns, binary, unjudged};
 use crate::engine::{
@@ -149,6 +151,9 @@ impl Raise<'_> {
 
     fn cells(&self, set: usize, categories: &[RowColumn]) -> Result<LogicalPlan, DataFusionError> {
         let keys = self.keys(set)?;
+        if let Some(values) = self.lone_different().filter(|_| categories.is_empty()) {
+            return self.cells_of_values(keys, values);
+        }
         let mut columns = Vec::new();
         for aggregate in &self.ruling.plan().aggregates {
             columns.extend(self.parts(aggregate)?);
@@ -166,6 +171,24 @@ impl Raise<'_> {
         self.rows(&self.ruling.plan().rows)?.aggregate(keys, columns)?.build()
     }
 
+    /// The values whose different ones are counted, if nothing else is asked of the cells.
+    fn lone_different(&self) -> Option<&Expression<RowColumn>> {
+        let [lone] = self.ruling.plan().aggregates.as_slice() else { return None };
+        lone.argument.as_ref().filter(|_| lone.of == Aggregation::CountDistinct && lone.filter.is_none())
+    }
+
+    /// In two steps as well: each value in each cell is a group first, which spills; a set of values does not.
+    fn cells_of_values(&self, keys: Vec<Expr>, values: &Expression<RowColumn>) -> Result<LogicalPlan, DataFusionError> {
+        let value = self.columns.raise(values)?.alias(VALUE);
+        let values = vec![Expr::Column(Column::new_unqualified(VALUE))];
+        let by_cell = (0..keys.len()).map(|place| Expr::Column(Column::new_unqualified(cell_name(place))));
+        let by_cell: Vec<_> = by_cell.collect();
+        self.rows(&self.ruling.plan().rows)?
+            .aggregate(keys.into_iter().chain([value]), Vec::<Expr>::new())?
+            .aggregate(by_cell, [call(count_udaf(), values, false, None).alias(part_name(0))])?
+            .build()
+    }
+
     /// In two steps: of each subject in each cell what it contributes, then of each cell what its subjects do.
     fn statistics(
         &self,
@@ -175,7 +198,7 @@ impl Raise<'_> {
         measured: &[Measured],
     ) -> Result<LogicalPlan, DataFusionError> {
         let subject = self.columns.raise(&Expression::Column(unit))?;
-        let contributed = measured.iter().map(|one| self.contribution(one)).collect::<Result<Vec<_>, _>>()?;
+        let contributed = measured.iter().map(|one| self.contribution(one, unit)).collect::<Result<Vec<_>, _>>()?;
         let (sums, made): (Vec<_>, Vec<_>) = contributed.into_iter().unzip();
         let sums = sums.into_iter().enumerate().map(|(place, sum)| sum.alias(part_name(place)));
         let observed = made
@@ -226,8 +249,8 @@ impl Raise<'_> {
         if all.is_empty() { Ok(None) } else { self.columns.raise(&Expression::And(all)).map(Box::new).map(Some) }
     }
 
-    /// What a subject's rows contribute: an aggregate over them, and what is to be made of it.
-    fn contribution(&self, measured: &Measured) -> Result<(Expr, Made), DataFusionError> {
+    /// What the rows of one of a unit's subjects contribute: an aggregate over them, and what is to be made of it.
+    fn contribution(&self, measured: &Measured, unit: RowColumn) -> Result<(Expr, Made), DataFusionError> {
         let within = self.within(measured.within.as_ref(), &measured.measure.present)?;
         let float = |column: RowColumn| self.columns.raise_as(&Expression::Column(column), DataType::Float64);
         let times = |one: Expr, other: Expr| binary(one, Operator::Multiply, other);
@@ -239,6 +262,10 @@ impl Raise<'_> {
             Quantity::Value(column) => sum(magnitude(float(column)?)),
             Quantity::Square(column) => sum(times(float(column)?, float(column)?)),
             Quantity::Product(one, other) => sum(magnitude(times(float(one)?, float(other)?))),
+            // It is one, if it is there at all.
+            Quantity::Different(column) if column == unit => {
+                (call(max_udaf(), vec![lit(1.0_f64)], false, within), Made::Sum)
+            }
             Quantity::Different(column) => (self.different(&Expression::Column(column), within)?, Made::Count),
         })
     }
@@ -324,3 +351,4 @@ fn part_name(place: usize) -> String {
 }
 
 const SUBJECT: &str = "subject";
+const VALUE: &str = "value";
