@@ -14,12 +14,14 @@
 //! rounding. Does not give: the audit itself, which needs more counts (`history`), nor noise.
 
 mod finest;
+mod indicators;
 mod listed;
 mod number;
 
 use std::collections::BTreeSet;
 
 pub use finest::{Finest, FinestCell};
+use indicators::Indicators;
 pub use number::{Number, Part, Total};
 
 use crate::{
@@ -149,8 +151,10 @@ impl<'a> Control<'a> {
     fn suppress(&mut self, finest: &[FinestCell]) {
         let measures = self.ruling.measures();
         let additive = measures.iter().map(|it| !matches!(it.quantity, Quantity::Different(_))).collect();
-        let numbers = Numbers { categories: self.ruling.categories().len(), additive };
-        let (mut families, places): (Vec<Family>, Vec<Vec<Place>>) = self.families().into_iter().unzip();
+        let indicators = Indicators::of(self.ruling, &measures);
+        let numbers =
+            Numbers { categories: self.ruling.categories().len(), additive, indicators: indicators.all().to_vec() };
+        let (mut families, places): (Vec<Family>, Vec<Vec<Place>>) = self.families(&indicators).into_iter().unzip();
         if let Some(of) = self.ruling.finest() {
             // Behind the others, so that the places of what is shown are those of the fates.
             match of.family(self.ruling, &measures, finest) {
@@ -169,15 +173,15 @@ impl<'a> Control<'a> {
     }
 
     /// One family for each set and scope, and where its cells are.
-    fn families(&self) -> Vec<(Family, Vec<Place>)> {
+    fn families(&self, indicators: &Indicators) -> Vec<(Family, Vec<Place>)> {
         let scopes = 0..self.ruling.scopes().len();
         let sets = 0..self.ruling.plan().sets.len();
         sets.flat_map(|set| scopes.clone().map(move |scope| (set, scope)))
-            .filter_map(|(set, scope)| self.family(set, scope))
+            .filter_map(|(set, scope)| self.family(set, scope, indicators))
             .collect()
     }
 
-    fn family(&self, set: usize, scope: usize) -> Option<(Family, Vec<Place>)> {
+    fn family(&self, set: usize, scope: usize, indicators: &Indicators) -> Option<(Family, Vec<Place>)> {
         let (mut cells, mut places) = (Vec::new(), Vec::new());
         for (cell, (counted, regions)) in
             self.cells.iter().zip(&self.leaving).enumerate().filter(|(_, (it, _))| it.set == set)
@@ -187,7 +191,8 @@ impl<'a> Control<'a> {
             };
             // Without subjects it is as good as absent: neither is it listed, nor does it leave.
             if (0..self.ruling.units().len()).any(|unit| statistics.subjects(unit) > 0) {
-                cells.push(Cell { region: region.clone(), statistics: statistics.clone() });
+                let indicators = indicators.told(scope, &counted.parts);
+                cells.push(Cell { region: region.clone(), statistics: statistics.clone(), indicators });
                 places.push(Place { cell, scope });
             }
         }

@@ -17,6 +17,10 @@
 //! a cell, on what its statistics can be at worst (the singleton problem of the handbook's 4.2.2, and more). Not
 //! every union of suppressed cells is: only what remains of one released cell.
 //!
+//! *Indicators*: how many of a cell's rows a sensitive condition chooses. Of a cell that is kept back because all in it are
+//! alike, neither all nor none may follow: each indicator could be half of its rows away from what it is, however many rows
+//! each atom is known to have. Several indicators that add up to the rows are looked at one by one, not together.
+//!
 //! Complexity: the audits are linear programs over what is suppressed; only when one fails is the whole answer's solved,
 //! with a row for each margin and two columns for each atom. All is bounded by numbers fixed beforehand. Beyond them, and
 //! wherever numbers do not add up, one family is kept: its cells are disjoint, so that nothing can be subtracted.
@@ -28,6 +32,8 @@
 mod atoms;
 mod audit;
 mod remainders;
+
+use std::collections::BTreeSet;
 
 use crate::{
     rules::{Broken, CellRules, Counted},
@@ -60,6 +66,8 @@ pub struct Cell {
     pub region: Region,
     /// What was counted: quantities are the family's, those that it counts.
     pub statistics: CellStatistics,
+    /// Of each of [`Numbers::indicators`] what the cell tells; nothing behind the last.
+    pub indicators: Vec<Option<f64>>,
 }
 
 /// What becomes of a cell. Why is for evidence that stewards alone see: whoever asks sees no difference.
@@ -87,6 +95,8 @@ struct Target {
     atoms: Vec<usize>,
     /// Of every unit, and of every quantity of the question.
     units: Vec<Vec<Option<Contributions>>>,
+    /// Categories that may be the same for all.
+    alike: Vec<usize>,
 }
 
 /// What is additive.
@@ -100,6 +110,19 @@ enum Number {
         unit: usize,
         quantity: usize,
     },
+    /// How much a sensitive condition chooses.
+    Indicator {
+        indicator: usize,
+    },
+}
+
+/// A number that a sensitive condition chooses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Indicator {
+    /// Place of the category that the condition is on.
+    pub category: usize,
+    /// Place of the quantity that it is a part of: it is at most that.
+    pub quantity: usize,
 }
 
 /// What is counted in the cells of all families.
@@ -110,6 +133,8 @@ pub struct Numbers {
     /// Of each quantity, whether disjoint cells' add up to their union's. Different things do not, as one may be in
     /// several cells: then a difference does not tell them.
     pub additive: Vec<bool>,
+    /// Looked at where categories must differ.
+    pub indicators: Vec<Indicator>,
 }
 
 /// Decides each cell of an answer: of each family, of each cell, in order.
@@ -162,12 +187,12 @@ impl<'a> Answer<'a> {
         }
         let atoms = Atoms::of(self.families).ok_or(Unaudited)?;
         let mut effort = Effort::for_an_answer();
-        let series = self.series(&atoms, &mut effort)?;
+        let (series, additive) = self.series(&atoms, &mut effort)?;
         let worth: Vec<f64> = self.cells.iter().map(|(_, cell)| worth(cell)).collect();
         let failing =
             (0..self.cells.len()).filter(|cell| self.broken.get(*cell).is_some_and(|broken| !broken.is_empty()));
         let mut targets: Vec<Target> = failing.filter_map(|cell| self.target(cell, &atoms)).collect();
-        let additive = |unit| series.iter().any(|(number, _)| *number == Number::Subjects { unit });
+        let additive = |unit: usize| additive.contains(&unit);
         let mut remainders = Remainders::default();
         loop {
             for target in &targets {
@@ -181,31 +206,72 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// The numbers to be audited: rows and sums must add up, subjects may.
-    fn series(&self, atoms: &Atoms, effort: &mut Effort) -> Result<Vec<(Number, Series)>, Unaudited> {
+    /// The numbers to be audited: rows and sums must add up, subjects may. Of which units they do.
+    fn series(
+        &self,
+        atoms: &Atoms,
+        effort: &mut Effort,
+    ) -> Result<(Vec<(Number, Series)>, BTreeSet<usize>), Unaudited> {
         let quantities = self.families.iter().map(|family| family.told.len()).max().unwrap_or(0);
         let units = self.cells.iter().map(|(_, cell)| cell.statistics.units.len()).max().unwrap_or(0);
-        let mut series = Vec::new();
+        let indicators = if self.rules.homogeneity() { self.numbers.indicators.len() } else { 0 };
+        let mut series: Vec<(Number, Series)> = Vec::new();
+        let mut of_units = BTreeSet::new();
         for number in (0..units)
             .map(|unit| Number::Subjects { unit })
             .chain((0..quantities).flat_map(|quantity| (0..units).map(move |unit| Number::Total { unit, quantity })))
+            .chain((0..indicators).map(|indicator| Number::Indicator { indicator }))
         {
             let values: Vec<Option<f64>> = self.cells.iter().map(|(family, cell)| number.of(family, cell)).collect();
             let same = |(other, made): &(Number, Series)| other.is_like(number) && made.values == values;
-            if series.iter().any(same) {
-                continue;
-            }
             if values.iter().flatten().any(|value| !value.is_finite()) {
                 return Err(Unaudited);
             }
-            match (Series::new(values, atoms, effort)?, number) {
-                (Some(made), _) => series.push((number, made)),
-                (None, Number::Subjects { .. }) => {}
-                (None, Number::Total { quantity, .. }) if self.numbers.additive.get(quantity) == Some(&false) => {}
-                (None, Number::Total { .. }) => return Err(Unaudited),
+            let adds_up = series.iter().any(same) || {
+                let made = Series::new(values, self.most(number, &series, atoms), atoms, effort)?;
+                let adds_up = made.is_some();
+                series.extend(made.map(|made| (number, made)));
+                adds_up
+            };
+            match number {
+                Number::Subjects { unit } if adds_up => {
+                    of_units.insert(unit);
+                }
+                Number::Subjects { .. } => {}
+                Number::Total { .. } | Number::Indicator { .. } => {
+                    let quantity = self.quantity(number);
+                    if !adds_up && quantity.and_then(|place| self.numbers.additive.get(place)) != Some(&false) {
+                        return Err(Unaudited);
+                    }
+                }
             }
         }
-        Ok(series)
+        Ok((series, of_units))
+    }
+
+    /// What a number is of, or part of.
+    fn quantity(&self, number: Number) -> Option<usize> {
+        match number {
+            Number::Subjects { .. } => Some(0),
+            Number::Total { quantity, .. } => Some(quantity),
+            Number::Indicator { indicator } => self.numbers.indicators.get(indicator).map(|of| of.quantity),
+        }
+    }
+
+    /// What each atom can have at most: of an indicator what it is part of, in whatever unit that is most.
+    fn most(&self, number: Number, series: &[(Number, Series)], atoms: &Atoms) -> Option<Vec<f64>> {
+        let Number::Indicator { .. } = number else { return None };
+        let of = |quantity: usize| {
+            let whole = move |(number, _): &&(Number, Series)| {
+                matches!(number, Number::Subjects { .. } | Number::Total { .. })
+                    && self.quantity(*number) == Some(quantity)
+            };
+            series.iter().filter(whole).map(|(_, series)| series).collect::<Vec<_>>()
+        };
+        // What one subject may be counted for in several cells is no more than rows.
+        let whole = Some(of(self.quantity(number)?)).filter(|whole| !whole.is_empty()).unwrap_or_else(|| of(0));
+        let most = |atom: usize| whole.iter().filter_map(|series| series.of_atom(atom)).reduce(f64::max);
+        Some((0..atoms.count()).map(|atom| most(atom).unwrap_or(f64::INFINITY)).collect())
     }
 
     fn target(&self, cell: usize, atoms: &Atoms) -> Option<Target> {
@@ -213,7 +279,8 @@ impl<'a> Answer<'a> {
         let units = (0..of.statistics.units.len()).map(|unit| {
             (0..family.told.len()).map(|quantity| family.contributions(of, unit, quantity).copied()).collect()
         });
-        Some(Target { atoms: atoms.of_cell(cell).to_vec(), units: units.collect() })
+        let alike = alike(self.broken.get(cell)?);
+        Some(Target { atoms: atoms.of_cell(cell).to_vec(), units: units.collect(), alike })
     }
 
     /// Suppresses until a target may have more, and less, in every number.
@@ -245,33 +312,45 @@ impl<'a> Answer<'a> {
         Ok(())
     }
 
-    /// Protection levels: of sums those of the rules; of numbers p %, at least one, and that it may pass the threshold.
+    /// Protection levels: of sums those of the rules; of numbers p %, at least one, and that it may pass the threshold, and
+    /// half where all are alike.
     fn levels(&self, target: &Target, number: Number, series: &Series) -> Vec<(Way, f64)> {
         let of = |unit: usize, quantity: usize| target.units.get(unit)?.get(quantity)?.as_ref();
         let least = f64::from(self.rules.least_subjects());
-        #[expect(clippy::cast_precision_loss, reason = "numbers of subjects are under 2^53")]
-        let value = match number {
-            Number::Subjects { unit } => of(unit, 0).map(|of| of.subjects() as f64),
-            Number::Total { unit, quantity } => of(unit, quantity).map(Contributions::total),
+        let half = if target.alike.is_empty() { 0.0 } else { 0.5 };
+        let of_number = |value: f64| {
+            let share = (self.rules.rest().max(half) * value).max(1.0);
+            (share.max(least - value), share.min(value))
         };
-        let Some(value) = value else { return Vec::new() };
+        #[expect(clippy::cast_precision_loss, reason = "numbers of subjects are under 2^53")]
         let (more, less) = match number {
-            Number::Subjects { .. } | Number::Total { quantity: 0, .. } => {
-                let share = (self.rules.rest() * value).max(1.0);
-                (share.max(least - value), share.min(value))
-            }
-            Number::Total { .. } if value > 0.0 => {
-                let units = (0..target.units.len()).filter_map(|unit| of(unit, number.quantity()));
-                let level = units.map(|of| self.rules.protection(of)).fold(0.0, f64::max);
-                (level, level.min(value))
-            }
-            // Of nothing no share can be taken: it may be as much as p % of what the least cell has.
-            Number::Total { .. } => {
-                let least = series.values.iter().flatten().copied().filter(|value| *value > 0.0).reduce(f64::min);
-                (least.map_or(0.0, |least| self.rules.rest() * least), 0.0)
-            }
+            Number::Subjects { unit } => of(unit, 0).map_or((0.0, 0.0), |of| of_number(of.subjects() as f64)),
+            Number::Total { unit, quantity: 0 } => of(unit, 0).map_or((0.0, 0.0), |of| of_number(of.total())),
+            Number::Total { unit, quantity } => match of(unit, quantity).map(Contributions::total) {
+                None => (0.0, 0.0),
+                Some(value) if value > 0.0 => {
+                    let units = (0..target.units.len()).filter_map(|unit| of(unit, quantity));
+                    let level = units.map(|of| self.rules.protection(of)).fold(0.0, f64::max);
+                    (level, level.min(value))
+                }
+                // Of nothing no share can be taken: it may be as much as p % of what the least cell has.
+                Some(_) => {
+                    let least = series.values.iter().flatten().copied().filter(|value| *value > 0.0).reduce(f64::min);
+                    (least.map_or(0.0, |least| self.rules.rest() * least), 0.0)
+                }
+            },
+            Number::Indicator { indicator } => self.of_indicator(target, indicator, series).unwrap_or_default(),
         };
         [(Way::More, more), (Way::Less, less)].into_iter().filter(|(_, by)| *by > 0.0).collect()
+    }
+
+    /// Half of what it is a part of, as far as there is so much more, or less.
+    fn of_indicator(&self, target: &Target, indicator: usize, series: &Series) -> Option<(f64, f64)> {
+        let of = self.numbers.indicators.get(indicator).filter(|of| target.alike.contains(&of.category))?;
+        let value = target.atoms.iter().map(|atom| series.of_atom(*atom)).sum::<Option<f64>>()?;
+        let wholes = target.units.iter().filter_map(|unit| unit.get(of.quantity)?.as_ref());
+        let whole = wholes.map(Contributions::total).fold(value, f64::max);
+        Some(((whole / 2.0).min(whole - value), (whole / 2.0).min(value)))
     }
 
     /// The family with most cells that pass; no two of its cells share a row.
@@ -328,23 +407,25 @@ impl Number {
         match self {
             Self::Subjects { unit } => family.contributions(cell, unit, 0).map(|of| of.subjects() as f64),
             Self::Total { unit, quantity } => family.contributions(cell, unit, quantity).map(Contributions::total),
+            Self::Indicator { indicator } => cell.indicators.get(indicator).copied().flatten(),
         }
     }
 
-    /// Whether both are totals of one quantity: if they are the same in every cell, one audit is enough.
+    /// Whether both are of one quantity: if they are the same in every cell, one audit is enough.
     fn is_like(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Total { quantity, .. }, Self::Total { quantity: of_other, .. }) => quantity == of_other,
-            (Self::Total { .. } | Self::Subjects { .. }, Self::Total { .. } | Self::Subjects { .. }) => false,
-        }
+        let quantity = |number: Self| match number {
+            Self::Subjects { .. } => Some(0),
+            Self::Total { quantity, .. } => Some(quantity),
+            Self::Indicator { .. } => None,
+        };
+        quantity(self).is_some() && quantity(self) == quantity(other)
     }
+}
 
-    fn quantity(self) -> usize {
-        match self {
-            Self::Subjects { .. } => 0,
-            Self::Total { quantity, .. } => quantity,
-        }
-    }
+/// Categories that are the same for all.
+fn alike(broken: &[Broken]) -> Vec<usize> {
+    let category = |broken: &Broken| if let Broken::Homogeneous { category } = broken { Some(*category) } else { None };
+    broken.iter().filter_map(category).collect()
 }
 
 /// What a cell is worth to whoever asks: the logarithm of its subjects, so that many small cells are not given for one

@@ -27,6 +27,9 @@ pub struct FinestCell {
     pub keys: Vec<Literal>,
     /// Of each unit, of each of [`Ruling::measures`].
     pub units: Vec<Vec<crate::statistics::Contributions>>,
+    /// How many different values each of [`Ruling::categories`] has here; none if that was not counted: then it is as if
+    /// they differed.
+    pub categories: Vec<u64>,
 }
 
 impl Ruling {
@@ -60,11 +63,12 @@ impl Finest {
     /// The family of the parts; `None` if one of them is no part of the question's rows.
     pub(super) fn family(&self, ruling: &Ruling, measures: &[Measure], cells: &[FinestCell]) -> Option<Family> {
         let cell = |cell: &FinestCell| {
-            // Categories are counted in what is shown.
-            let categories = vec![u64::MAX; ruling.categories().len()];
+            let mut categories = cell.categories.clone();
+            categories.resize(ruling.categories().len(), u64::MAX);
             Some(Cell {
                 region: self.region(ruling, &cell.keys)?,
                 statistics: CellStatistics { units: cell.units.clone(), categories },
+                indicators: Vec::new(),
             })
         };
         let cells = cells.iter().map(cell).collect::<Option<Vec<_>>>()?;

@@ -23,6 +23,8 @@ pub(super) struct Series {
     pub(super) values: Vec<Option<f64>>,
     /// Of each atom; `None` for one of which no cell does.
     atoms: Vec<Option<f64>>,
+    /// Of each atom the most that it can be, if there is such a bound.
+    most: Option<Vec<f64>>,
 }
 
 /// Which way a world differs.
@@ -50,8 +52,13 @@ pub(super) struct Effort(usize);
 type Terms = Vec<(Variable, f64)>;
 
 impl Series {
-    /// Those of these cells; `None` where they do not add up.
-    pub(super) fn new(values: Vec<Option<f64>>, atoms: &Atoms, effort: &mut Effort) -> Result<Option<Self>, Unaudited> {
+    /// Those of these cells, and what each atom can be at most; `None` where they do not add up.
+    pub(super) fn new(
+        values: Vec<Option<f64>>,
+        most: Option<Vec<f64>>,
+        atoms: &Atoms,
+        effort: &mut Effort,
+    ) -> Result<Option<Self>, Unaudited> {
         let mut of_atoms = vec![None; atoms.count()];
         for (cell, value) in values.iter().enumerate() {
             if let ([atom], Some(value)) = (atoms.of_cell(cell), value)
@@ -60,7 +67,7 @@ impl Series {
                 *of_atom = Some(*value);
             }
         }
-        let mut series = Self { values, atoms: of_atoms };
+        let mut series = Self { values, atoms: of_atoms, most };
         if !series.complete(atoms, effort)? {
             return Ok(None);
         }
@@ -78,7 +85,7 @@ impl Series {
         let mut open: Vec<Option<Variable>> = vec![None; atoms.count()];
         for (atom, variable) in open.iter_mut().enumerate() {
             if self.atoms.get(atom).is_some_and(Option::is_none) && self.counts(atom, atoms) {
-                *variable = Some(problem.add_var(0.0, (0.0, f64::INFINITY)));
+                *variable = Some(problem.add_var(0.0, (0.0, self.most(atom) / scale)));
             }
         }
         if open.iter().all(Option::is_none) {
@@ -99,7 +106,8 @@ impl Series {
         let Some(found) = solved(&problem) else { return Ok(false) };
         for (atom, variable) in open.into_iter().enumerate() {
             if let (Some(variable), Some(of_atom)) = (variable, self.atoms.get_mut(atom)) {
-                *of_atom = Some((found(variable) * scale).max(0.0));
+                let most = self.most.as_ref().and_then(|most| most.get(atom)).copied().unwrap_or(f64::INFINITY);
+                *of_atom = Some((found(variable) * scale).clamp(0.0, most));
             }
         }
         Ok(true)
@@ -119,8 +127,18 @@ impl Series {
         })
     }
 
-    fn of_atom(&self, atom: usize) -> Option<f64> {
+    pub(super) fn of_atom(&self, atom: usize) -> Option<f64> {
         self.atoms.get(atom).copied().flatten()
+    }
+
+    fn most(&self, atom: usize) -> f64 {
+        self.most.as_ref().and_then(|most| most.get(atom)).copied().unwrap_or(f64::INFINITY)
+    }
+
+    /// How much less, and how much more, an atom can be: the first is not above zero, the second not below.
+    fn room(&self, atom: usize) -> (f64, f64) {
+        let value = self.of_atom(atom).unwrap_or(0.0);
+        (-value, (self.most(atom) - value).max(0.0))
     }
 
     /// Whether a world that looks the same in all released cells has the shift.
@@ -139,10 +157,10 @@ impl Series {
         let sign = shift.way.sign();
         let mut open: Vec<Option<Variable>> = vec![None; atoms.count()];
         for atom in &free {
-            let least = -self.of_atom(*atom).unwrap_or(0.0) / shift.by;
+            let (least, most) = self.room(*atom);
             let worth = if shift.region.contains(atom) { sign } else { 0.0 };
             if let Some(variable) = open.get_mut(*atom) {
-                *variable = Some(problem.add_var(worth, (least, f64::INFINITY)));
+                *variable = Some(problem.add_var(worth, (least / shift.by, most / shift.by)));
             }
         }
         let terms = |region: &[usize], weight: f64| -> Terms {
@@ -156,10 +174,13 @@ impl Series {
         let Some(found) = solved(&problem) else { return Ok(false) };
         let world: Vec<f64> = open.iter().map(|variable| variable.map_or(0.0, &found)).collect();
         let sum = |region: &[usize]| region.iter().filter_map(|atom| world.get(*atom)).sum::<f64>();
-        let negative = |(atom, by): (usize, &f64)| *by < -self.of_atom(atom).unwrap_or(0.0) / shift.by - EXACT;
+        let beyond = |(atom, by): (usize, &f64)| {
+            let (least, most) = self.room(atom);
+            *by < least / shift.by - EXACT || *by > most / shift.by + EXACT
+        };
         Ok(sign * sum(shift.region) >= 1.0 - EXACT
             && cells.iter().all(|cell| sum(atoms.of_cell(*cell)).abs() <= EXACT)
-            && !world.iter().enumerate().any(negative))
+            && !world.iter().enumerate().any(beyond))
     }
 
     /// The released cells that differ in the world with the shift where they are worth least.
@@ -177,11 +198,14 @@ impl Series {
         // What an atom has more, and what it has less: each at the price of the cells that it is all of.
         let mut open: Vec<Option<(Variable, Variable)>> = vec![None; atoms.count()];
         for (atom, pair) in open.iter_mut().enumerate() {
-            let Some(value) = self.of_atom(atom) else { continue };
+            if self.of_atom(atom).is_none() {
+                continue;
+            }
+            let (least, most) = self.room(atom);
             let alone = atoms.cells(atom).iter().filter(|cell| told(**cell) && atoms.of_cell(**cell).len() == 1);
             let price: f64 = alone.filter_map(|cell| worth.get(*cell)).sum();
-            let more = problem.add_var(price, (0.0, f64::INFINITY));
-            *pair = Some((more, problem.add_var(price, (0.0, value / shift.by))));
+            let more = problem.add_var(price, (0.0, most / shift.by));
+            *pair = Some((more, problem.add_var(price, (0.0, -least / shift.by))));
         }
         let terms = |region: &[usize], weight: f64| {
             let pairs = region.iter().filter_map(|atom| open.get(*atom).copied().flatten());

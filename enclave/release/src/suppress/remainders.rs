@@ -196,15 +196,23 @@ impl Remainder {
             .collect();
         let statistics = CellStatistics {
             units: units.iter().map(|unit| unit.iter().copied().flatten().collect()).collect(),
-            categories: Vec::new(),
+            categories: self.categories_at_worst(&within, answer),
         };
         // What the cells inside do not tell cannot be subtracted from what the cell does.
         let subtracted = units.first().map(Vec::as_slice).unwrap_or_default();
         let told: Vec<bool> = family.told.iter().zip(subtracted).filter_map(|(told, of)| of.and(*told)).collect();
-        let counted = Counted { units: units.len(), told: &told, categories: 0 };
-        // How many categories a remainder has is not known; what of it is a cell is held to that.
-        let broken = answer.rules.without_homogeneity().judge(&statistics, counted);
-        (!broken.is_empty()).then(|| Target { atoms: self.atoms.clone(), units })
+        let counted = Counted { units: units.len(), told: &told, categories: statistics.categories.len() };
+        let broken = answer.rules.judge(&statistics, counted);
+        (!broken.is_empty()).then(|| Target { atoms: self.atoms.clone(), units, alike: super::alike(&broken) })
+    }
+
+    /// As many different values of each category as are in any cell within it.
+    fn categories_at_worst(&self, within: &[usize], answer: &Answer<'_>) -> Vec<u64> {
+        let of = |category: usize| {
+            let cells = within.iter().filter_map(|cell| answer.cells.get(*cell));
+            cells.filter_map(|(_, cell)| cell.statistics.categories.get(category)).copied().max().unwrap_or(0)
+        };
+        (0..answer.numbers.categories).map(of).collect()
     }
 
     /// Cells, of whatever fate, all of whose rows are in it.

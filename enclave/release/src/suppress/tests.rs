@@ -37,7 +37,7 @@ impl Table {
                 .iter()
                 .zip(&key)
                 .fold(narrow(facts()), |region, (dimension, bin)| region.within(name(*dimension), BinSet::one(*bin)));
-            Cell { region, statistics: statistics(&subjects) }
+            Cell { region, statistics: statistics(&subjects), indicators: Vec::new() }
         });
         Family { extent: narrow(facts()), shown: true, told: vec![Some(true), Some(true)], cells: cells.collect() }
     }
@@ -61,7 +61,7 @@ fn statistics(subjects: &[u32]) -> CellStatistics {
 }
 
 fn numbers() -> Numbers {
-    Numbers { categories: 0, additive: vec![true, true] }
+    Numbers { categories: 0, additive: vec![true, true], indicators: Vec::new() }
 }
 
 fn fates(families: &[Family]) -> Vec<Vec<Fate>> {
@@ -132,7 +132,7 @@ fn what_a_filter_leaves_is_a_cell_too() {
 #[test]
 fn what_is_counted_and_not_shown_shows_that_remainders_pass() {
     // The same 40 people walk and cycle: at worst nobody walks, unless it is counted who does.
-    let cell = |region: Region| Cell { region, statistics: statistics(&[10; 40]) };
+    let cell = |region: Region| Cell { region, statistics: statistics(&[10; 40]), indicators: Vec::new() };
     let all = || Region::all(Facts::new("d", "t"));
     let mode = |bin: u32| all().within(name(0), BinSet::one(bin));
     let family = |extent: Region, shown: bool| Family {
@@ -234,7 +234,7 @@ fn rows_without_the_first_unit_are_audited_by_the_others() {
         let all = Region::all(Facts::new("d", "t"));
         let region = bin.map_or(all.clone(), |bin| all.within(name(0), BinSet::one(bin)));
         let units = of.into_iter().flat_map(|subjects| statistics(subjects).units).collect();
-        Cell { region, statistics: CellStatistics { units, categories: Vec::new() } }
+        Cell { region, statistics: CellStatistics { units, categories: Vec::new() }, indicators: Vec::new() }
     };
     let (small, few, large) = ([1; 30], [100_000; 3], [10_000; 40]);
     let family = |cells: Vec<Cell>| Family {

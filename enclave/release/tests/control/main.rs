@@ -26,11 +26,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        pipeline::{Asked, rules},
+        pipeline::{Asked, rules, with_homogeneity},
         question::{Figure, Question, What, question},
         reference::Reference,
         sequence,
-        world::{World, dense, world},
+        world::{World, alike, dense, world},
     };
 
     proptest! {
@@ -52,6 +52,15 @@ mod tests {
             let reference = Reference::new(&world, &question, &released);
             prop_assert_eq!(reference.too_narrow(), None);
             prop_assert_eq!(reference.small_remainder(), None);
+        }
+
+        #[test]
+        fn what_all_have_alike_cannot_be_had_back(world in alike(), question in question().prop_map(Question::of_the_ill)) {
+            let asked = Asked::of(&world, &question);
+            let released = asked.control(&with_homogeneity());
+            let reference = Reference::new(&world, &question, &released);
+            prop_assert_eq!(reference.rule_broken(), None);
+            prop_assert_eq!(reference.known_of_all(), None);
         }
 
         // A control that withheld everything would pass the others. With filters more is withheld than need be: that
@@ -108,6 +117,33 @@ mod tests {
         // A number of the same rows that is of no amount comes first, or last.
         assert_ne!(leaves(&world, &[all, ill, some]), [true; 3]);
         assert_ne!(leaves(&world, &[all, some, ill]), [true; 3]);
+    }
+
+    // Of four places: everybody is ill at the first, nobody at the last.
+    #[test]
+    fn a_total_less_its_other_cells_does_not_tell_what_all_in_one_have_alike() {
+        let of_ill = |figures: &[(What, Option<(usize, u32)>)], sets: &[&[usize]], ill_first: bool| {
+            let mut world = World::of(&[([0, 0, 0], 30), ([1, 0, 0], 40), ([2, 0, 0], 60)]);
+            for (place, row) in world.rows.iter_mut().enumerate() {
+                row.ill = if row.at[0] == 0 { ill_first } else { place % 2 == 0 };
+            }
+            let figures = figures.iter().map(|(what, filter)| Figure { what: *what, filter: *filter, ill: true });
+            let sets = sets.iter().map(|set| set.to_vec()).collect();
+            let question = Question { chosen: None, sets, figures: figures.collect() };
+            let asked = Asked::of(&world, &question);
+            let by_size = asked.control(&rules()).by_set();
+            (by_size, asked.control(&with_homogeneity()).cells.into_iter().map(|cell| cell.leaves).collect::<Vec<_>>())
+        };
+        for ill in [true, false] {
+            let (by_size, leaves) = of_ill(&[(What::Rows, None)], &[&[0], &[]], ill);
+            assert_eq!(by_size, [vec![true; 3], vec![true]]);
+            // One of the others goes besides, and its twenty or thirty could be those who are ill, or well.
+            assert_eq!(leaves, [[false], [false], [true], [true]]);
+            // Nobody asked for the first place: it is what is left.
+            let (_, leaves) =
+                of_ill(&[(What::Rows, None), (What::Rows, Some((0, 1))), (What::Rows, Some((0, 2)))], &[&[]], ill);
+            assert_ne!(leaves, [[true; 3]]);
+        }
     }
 
     #[test]

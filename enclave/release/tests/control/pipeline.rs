@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use octroi_proto::wire::v1 as wire;
 use octroi_release::{
     CellRules, Control, CountedCell, Digits, FinestCell, Literal, Measure, Part, Quantity, RowColumn, Ruling, Total,
     Type, judge_by,
@@ -39,6 +40,11 @@ pub(crate) struct ReleasedCell {
 
 pub(crate) fn rules() -> CellRules {
     CellRules::default()
+}
+
+/// Those of a policy under which the ill and the well must differ in every cell.
+pub(crate) fn with_homogeneity() -> CellRules {
+    CellRules::parse(&wire::CellRules { homogeneity: true, ..wire::CellRules::default() }).unwrap()
 }
 
 impl<'a> Asked<'a> {
@@ -103,6 +109,7 @@ impl<'a> Asked<'a> {
             FinestCell {
                 keys: of_keys.chain(chosen.into_iter().map(Literal::Boolean)).collect(),
                 units: self.ruling.units().iter().map(|unit| of_unit(unit.column)).collect(),
+                categories: self.categories(&rows),
             }
         };
         groups.into_iter().map(cell).collect()
@@ -117,7 +124,13 @@ impl<'a> Asked<'a> {
         let counted = || measures.iter().zip(&told).filter(|(_, told)| told.is_some()).map(|(measure, _)| measure);
         let units = self.ruling.units().iter();
         let of_unit = |unit: RowColumn| counted().map(|measure| contributions(unit, measure, &rows)).collect();
-        CellStatistics { units: units.map(|unit| of_unit(unit.column)).collect(), categories: Vec::new() }
+        CellStatistics { units: units.map(|unit| of_unit(unit.column)).collect(), categories: self.categories(&rows) }
+    }
+
+    /// How many of ill and well there are, if the question asks who is.
+    fn categories(&self, rows: &[&Row]) -> Vec<u64> {
+        let different = || rows.iter().map(|row| row.ill).collect::<BTreeSet<bool>>().len() as u64;
+        self.ruling.categories().iter().map(|_| different()).collect()
     }
 }
 

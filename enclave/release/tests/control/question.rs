@@ -58,6 +58,12 @@ impl Question {
         self
     }
 
+    /// The same rows, of which those of the ill are counted.
+    pub(crate) fn of_the_ill(mut self) -> Self {
+        self.figures.iter_mut().for_each(|figure| (figure.what, figure.ill) = (What::Rows, true));
+        self
+    }
+
     /// Whether a row is one of those asked of.
     pub(crate) fn chooses(&self, row: &Row) -> bool {
         holds(self.chosen, row)

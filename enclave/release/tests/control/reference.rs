@@ -167,6 +167,77 @@ impl<'a> Reference<'a> {
         None
     }
 
+    /// A cell in which all are ill, or nobody is: that left, that is left of others, or of which it follows that half of it
+    /// are, or are not, from how many of what left are ill and how many rows there are at each point.
+    pub(crate) fn known_of_all(&self) -> Option<String> {
+        let counts = |place: &Place<'_>| {
+            place.figures.iter().any(|figure| {
+                let figure = &self.question.figures[*figure];
+                figure.ill && figure.what == What::Rows
+            })
+        };
+        let telling: Vec<&Place<'_>> = self.places.iter().filter(|place| place.leaves && counts(place)).collect();
+        let asked: Vec<&Place<'_>> = self.places.iter().filter(|place| counts(place)).collect();
+        let alike = |rows: &[&Row]| rows.iter().all(|row| row.ill) || !rows.iter().any(|row| row.ill);
+        let families: BTreeSet<_> = telling.iter().map(|place| (place.set, &place.figures)).collect();
+        for target in asked.into_iter().filter(|place| alike(&place.rows)) {
+            if target.leaves {
+                return Some(format!("all are alike in set {} at {:?}", target.set, target.cell.keys));
+            }
+            let (least, most) = self.ill_at(&telling, &target.points);
+            let half = Fraction::new(target.rows.len() as i128, 2);
+            let ill = target.rows.iter().any(|row| row.ill);
+            let known = if ill { half.is_less(least.times(NEARLY)) } else { most.is_less(half.times(NEARLY)) };
+            // Cells that share no row tell nothing of each other.
+            if known && families.len() > 1 {
+                return Some(format!(
+                    "of {} in set {} at {:?} {least:?} to {most:?} are ill",
+                    target.rows.len(),
+                    target.set,
+                    target.cell.keys
+                ));
+            }
+        }
+        telling.iter().find_map(|outer| {
+            let here = |place: &Place<'_>| place.points.difference(&self.empty).copied().collect::<BTreeSet<Point>>();
+            let whole = here(outer);
+            let inner: BTreeSet<BTreeSet<Point>> = telling.iter().map(|place| here(place)).collect();
+            let inner: Vec<BTreeSet<Point>> =
+                inner.into_iter().filter(|inner| inner.len() < whole.len() && inner.is_subset(&whole)).collect();
+            let mut found = None;
+            remove(&whole, &whole, &inner, &mut |rest| {
+                let rows: Vec<&Row> = outer.rows.iter().copied().filter(|row| rest.contains(&row.at)).collect();
+                if !rows.is_empty() && alike(&rows) {
+                    found = Some(format!("all are alike in what is left at {rest:?}"));
+                }
+                found.is_some()
+            });
+            found
+        })
+    }
+
+    /// The least and the most of the rows at some points that can be of the ill.
+    fn ill_at(&self, telling: &[&Place<'_>], of: &BTreeSet<Point>) -> (Fraction, Fraction) {
+        let row_at = |point: &Point| self.places.iter().flat_map(|place| &place.rows).any(|row| row.at == *point);
+        let points: Vec<Point> = all_points().filter(row_at).collect();
+        let rows_at = |point: &Point| {
+            let here = self.places.iter().find(|place| place.points.contains(point));
+            here.map_or(0, |place| place.rows.iter().filter(|row| row.at == *point).count() as i128)
+        };
+        // Behind the ill at each point are the well.
+        let both = points.iter().enumerate().map(|(place, point)| (vec![place, points.len() + place], rows_at(point)));
+        let told = telling.iter().map(|place| {
+            let inside = |(_, point): &(usize, &Point)| place.points.contains(*point);
+            let ill = place.rows.iter().filter(|row| row.ill).count() as i128;
+            (points.iter().enumerate().filter(inside).map(|(at, _)| at).collect(), ill)
+        });
+        let known = Known { numbers: 2 * points.len(), sums: both.chain(told).collect() };
+        let target: Vec<usize> =
+            points.iter().enumerate().filter(|(_, point)| of.contains(*point)).map(|(at, _)| at).collect();
+        let (least, most) = known.bounds(&target);
+        (least, most.expect("no more than there are rows"))
+    }
+
     /// Rows of every cell are known at worst; of the rest, what its figures need.
     fn counted(&self, place: &Place<'_>) -> Vec<Adds> {
         let told = place.figures.iter().flat_map(|figure| self.question.figures[*figure].adds());

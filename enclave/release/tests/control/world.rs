@@ -108,6 +108,20 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
     drawn(number, prop_oneof![9 => amount.prop_map(Some), 1 => Just(None)], 0..8)
 }
 
+/// In some places all are ill or all are well, as often as not.
+pub(crate) fn alike() -> impl Strategy<Value = World> {
+    (world(), proptest::collection::vec(0_u8..4, all_points().count())).prop_map(|(mut world, kinds)| {
+        for row in &mut world.rows {
+            match kinds[all_points().position(|point| point == row.at).unwrap()] {
+                0 => row.ill = true,
+                1 => row.ill = false,
+                _ => {}
+            }
+        }
+        world
+    })
+}
+
 /// Everywhere many, and nobody stands out.
 pub(crate) fn dense() -> impl Strategy<Value = World> {
     drawn(24_usize..32, (8_i64..14).prop_map(Some), 0..1)

@@ -74,7 +74,7 @@ pub(super) fn finest_cells(ruling: &Ruling, units: &[RecordBatch], measures: usi
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
         for (row, keys) in keyed(batch, &holds)?.into_iter().enumerate() {
             let nobody = || vec![vec![Contributions::NONE; measures]; units.len()];
-            let part = parts.entry(format!("{keys:?}")).or_insert_with(|| FinestCell { keys, units: nobody() });
+            let part = parts.entry(format!("{keys:?}")).or_insert_with(|| FinestCell { keys, units: nobody(), categories: Vec::new() });
             if let Some(of_unit) = part.units.get_mut(unit) {
                 *of_unit = columns.iter().filter_map(|column| column.get(row).copied()).collect();
             }
