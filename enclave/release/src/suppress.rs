@@ -21,9 +21,10 @@
 //! alike, neither all nor none may follow: each indicator could be half of its rows away from what it is, however many rows
 //! each atom is known to have. Several indicators that add up to the rows are looked at one by one, not together.
 //!
-//! Complexity: the audits are linear programs over what is suppressed; only when one fails is the whole answer's solved,
-//! with a row for each margin and two columns for each atom. All is bounded by numbers fixed beforehand. Beyond them, and
-//! wherever numbers do not add up, one family is kept: its cells are disjoint, so that nothing can be subtracted.
+//! Complexity: the audits are linear programs over what is suppressed, many cells in one of them, and what one of them
+//! finds is held against all other cells; only when one fails is the whole answer's solved, with a row for each margin
+//! and two columns for each atom. All is bounded by numbers fixed beforehand. Beyond them, and wherever numbers do not add
+//! up, one family is kept: its cells are disjoint, so that nothing can be subtracted.
 //!
 //! Trusts the statistics. Does not give: protection from earlier answers (`history`), nor from who knows the values of
 //! subjects in the same cells, nor from the integrality of counts in tables of three dimensions or more, where an interval
@@ -32,6 +33,7 @@
 mod atoms;
 mod audit;
 mod remainders;
+mod worlds;
 
 use std::collections::BTreeSet;
 
@@ -116,6 +118,9 @@ enum Number {
     },
 }
 
+/// What adds up, and the units of which subjects do.
+type Additive = (Vec<(Number, Series)>, BTreeSet<usize>);
+
 /// A number that a sensitive condition chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Indicator {
@@ -187,7 +192,7 @@ impl<'a> Answer<'a> {
         }
         let atoms = Atoms::of(self.families).ok_or(Unaudited)?;
         let mut effort = Effort::for_an_answer();
-        let (series, additive) = self.series(&atoms, &mut effort)?;
+        let (mut series, additive) = self.series(&atoms, &mut effort)?;
         let worth: Vec<f64> = self.cells.iter().map(|(_, cell)| worth(cell)).collect();
         let failing =
             (0..self.cells.len()).filter(|cell| self.broken.get(*cell).is_some_and(|broken| !broken.is_empty()));
@@ -195,8 +200,8 @@ impl<'a> Answer<'a> {
         let additive = |unit: usize| additive.contains(&unit);
         let mut remainders = Remainders::default();
         loop {
-            for target in &targets {
-                self.protect(target, &series, &worth, &atoms, &mut effort)?;
+            for (number, series) in &mut series {
+                self.protect(&targets, *number, series, &worth, &atoms, &mut effort)?;
             }
             // What is suppressed more only widens the intervals of those that were protected: the rest are new.
             targets = remainders.failing(self, &atoms, &additive)?;
@@ -207,11 +212,7 @@ impl<'a> Answer<'a> {
     }
 
     /// The numbers to be audited: rows and sums must add up, subjects may. Of which units they do.
-    fn series(
-        &self,
-        atoms: &Atoms,
-        effort: &mut Effort,
-    ) -> Result<(Vec<(Number, Series)>, BTreeSet<usize>), Unaudited> {
+    fn series(&self, atoms: &Atoms, effort: &mut Effort) -> Result<Additive, Unaudited> {
         let quantities = self.families.iter().map(|family| family.told.len()).max().unwrap_or(0);
         let units = self.cells.iter().map(|(_, cell)| cell.statistics.units.len()).max().unwrap_or(0);
         let indicators = if self.rules.homogeneity() { self.numbers.indicators.len() } else { 0 };
@@ -283,29 +284,30 @@ impl<'a> Answer<'a> {
         Some(Target { atoms: atoms.of_cell(cell).to_vec(), units: units.collect(), alike })
     }
 
-    /// Suppresses until a target may have more, and less, in every number.
+    /// Suppresses until every target may have more, and less, of a number.
     fn protect(
         &mut self,
-        target: &Target,
-        series: &[(Number, Series)],
+        targets: &[Target],
+        number: Number,
+        series: &mut Series,
         worth: &[f64],
         atoms: &Atoms,
         effort: &mut Effort,
     ) -> Result<(), Unaudited> {
-        for (number, series) in series {
-            for (way, by) in self.levels(target, *number, series) {
-                let shift = Shift { region: &target.atoms, way, by };
-                while !series.allows(&shift, &self.released, atoms, effort)? {
-                    let mut more = false;
-                    for cell in series.cheapest(&shift, &self.released, worth, atoms, effort)? {
-                        if let Some(released) = self.released.get_mut(cell) {
-                            *released = false;
-                            more = true;
-                        }
-                    }
-                    if !more {
-                        return Err(Unaudited);
-                    }
+        let mut open: Vec<Shift<'_>> = Vec::new();
+        for target in targets {
+            let levels = self.levels(target, number, series).into_iter();
+            open.extend(levels.map(|(way, by)| Shift { region: &target.atoms, way, by }));
+        }
+        for number in 0.. {
+            if number % FEW_AT_ONCE == 0 {
+                series.explore(&open, &self.released, atoms, effort)?;
+            }
+            open.retain(|shift| !series.shows(shift));
+            let Some(shift) = open.pop() else { break };
+            while !series.allows(&shift, &self.released, atoms, effort)? {
+                if !series.make_way(&shift, &mut self.released, worth, atoms, effort)? {
+                    return Err(Unaudited);
                 }
             }
         }
@@ -427,6 +429,9 @@ fn alike(broken: &[Broken]) -> Vec<usize> {
     let category = |broken: &Broken| if let Broken::Homogeneous { category } = broken { Some(*category) } else { None };
     broken.iter().filter_map(category).collect()
 }
+
+/// How many are looked at one by one before the others are looked at together again.
+const FEW_AT_ONCE: usize = 8;
 
 /// What a cell is worth to whoever asks: the logarithm of its subjects, so that many small cells are not given for one
 /// large one (cost functions of Hundepool et al. 2012, on secondary suppression).

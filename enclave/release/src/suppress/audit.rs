@@ -10,11 +10,15 @@
 //! If there is no such world, one is chosen where as few cells as can be differ, weighted by what they are worth, and those
 //! are suppressed (Robertson's and Sande's linear heuristic, CONFID, Statistics Canada).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem, Variable};
+use microlp::{ComparisonOp, OptimizationDirection, Problem, Variable};
 
-use super::{Unaudited, atoms::Atoms};
+use super::{
+    Unaudited,
+    atoms::Atoms,
+    worlds::{World, Worlds},
+};
 
 /// One number of every cell that counts it, and of every atom in the true world (or one that looks the same).
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(super) struct Series {
     atoms: Vec<Option<f64>>,
     /// Of each atom the most that it can be, if there is such a bound.
     most: Option<Vec<f64>>,
+    /// Others that look the same.
+    worlds: Worlds,
 }
 
 /// Which way a world differs.
@@ -46,10 +52,18 @@ pub(super) struct Shift<'a> {
 
 /// What linear programs may still cost: a number of steps fixed beforehand, so that no clock decides what is released.
 #[derive(Debug)]
-pub(super) struct Effort(usize);
+pub(super) struct Effort(u64);
 
 /// Part of a sum that must not change.
 type Terms = Vec<(Variable, f64)>;
+
+/// A linear program over what each atom has more and what it has less.
+struct Linear {
+    problem: Problem,
+    open: Vec<Option<(Variable, Variable)>>,
+    rows: usize,
+    columns: usize,
+}
 
 impl Series {
     /// Those of these cells, and what each atom can be at most; `None` where they do not add up.
@@ -67,7 +81,7 @@ impl Series {
                 *of_atom = Some(*value);
             }
         }
-        let mut series = Self { values, atoms: of_atoms, most };
+        let mut series = Self { values, atoms: of_atoms, most, worlds: Worlds::default() };
         if !series.complete(atoms, effort)? {
             return Ok(None);
         }
@@ -102,8 +116,7 @@ impl Series {
                 problem.add_constraint(terms.as_slice(), ComparisonOp::Eq, (value - known).max(0.0) / scale);
             }
         }
-        effort.spend(rows, open.len())?;
-        let Some(found) = solved(&problem) else { return Ok(false) };
+        let Some(found) = solved(&problem, rows, open.len(), effort)? else { return Ok(false) };
         for (atom, variable) in open.into_iter().enumerate() {
             if let (Some(variable), Some(of_atom)) = (variable, self.atoms.get_mut(atom)) {
                 let most = self.most.as_ref().and_then(|most| most.get(atom)).copied().unwrap_or(f64::INFINITY);
@@ -143,98 +156,171 @@ impl Series {
 
     /// Whether a world that looks the same in all released cells has the shift.
     pub(super) fn allows(
-        &self,
+        &mut self,
         shift: &Shift<'_>,
         released: &[bool],
         atoms: &Atoms,
         effort: &mut Effort,
     ) -> Result<bool, Unaudited> {
-        let (free, cells) = self.around(shift.region, released, atoms);
+        if self.worlds.show(shift) {
+            return Ok(true);
+        }
+        let (free, cells) = self.around(shift.region.to_vec(), released, atoms);
         if !shift.region.iter().any(|atom| free.contains(atom)) {
             return Ok(false);
         }
-        let mut problem = Problem::new(OptimizationDirection::Maximize);
-        let sign = shift.way.sign();
-        let mut open: Vec<Option<Variable>> = vec![None; atoms.count()];
-        for atom in &free {
-            let (least, most) = self.room(*atom);
-            let worth = if shift.region.contains(atom) { sign } else { 0.0 };
-            if let Some(variable) = open.get_mut(*atom) {
-                *variable = Some(problem.add_var(worth, (least / shift.by, most / shift.by)));
-            }
-        }
-        let terms = |region: &[usize], weight: f64| -> Terms {
-            region.iter().filter_map(|atom| Some((variable(&open, *atom)?, weight))).collect()
-        };
-        for cell in &cells {
-            problem.add_constraint(terms(atoms.of_cell(*cell), 1.0).as_slice(), ComparisonOp::Eq, 0.0);
-        }
-        problem.add_constraint(terms(shift.region, sign).as_slice(), ComparisonOp::Le, 1.0);
-        effort.spend(cells.len() + 1, free.len())?;
-        let Some(found) = solved(&problem) else { return Ok(false) };
-        let world: Vec<f64> = open.iter().map(|variable| variable.map_or(0.0, &found)).collect();
-        let sum = |region: &[usize]| region.iter().filter_map(|atom| world.get(*atom)).sum::<f64>();
-        let beyond = |(atom, by): (usize, &f64)| {
-            let (least, most) = self.room(atom);
-            *by < least / shift.by - EXACT || *by > most / shift.by + EXACT
-        };
-        Ok(sign * sum(shift.region) >= 1.0 - EXACT
-            && cells.iter().all(|cell| sum(atoms.of_cell(*cell)).abs() <= EXACT)
-            && !world.iter().enumerate().any(beyond))
+        let Some(world) = self.nearest((&free, &cells), shift, (atoms, effort))? else { return Ok(false) };
+        let shown = world.shows(shift);
+        self.worlds.add(world);
+        Ok(shown)
     }
 
-    /// The released cells that differ in the world with the shift where they are worth least.
-    pub(super) fn cheapest(
-        &self,
-        shift: &Shift<'_>,
+    /// Looks for worlds that have many of these shifts at once, so that fewer are looked for one by one.
+    pub(super) fn explore(
+        &mut self,
+        shifts: &[Shift<'_>],
         released: &[bool],
+        atoms: &Atoms,
+        effort: &mut Effort,
+    ) -> Result<(), Unaudited> {
+        let single = |shift: &&Shift<'_>| shift.region.len() == 1 && !self.worlds.show(shift);
+        let mut open: Vec<Shift<'_>> = shifts.iter().filter(single).copied().collect();
+        let (free, cells) = self.around(open.iter().flat_map(|shift| shift.region).copied().collect(), released, atoms);
+        for round in 0..MOST_ROUNDS {
+            let before = open.len();
+            if before < FEW {
+                break;
+            }
+            let mut wished: Vec<Option<Shift<'_>>> = vec![None; atoms.count()];
+            for shift in &open {
+                let Some((atom, wish)) = shift.region.first().and_then(|atom| Some((*atom, wished.get_mut(*atom)?)))
+                else {
+                    continue;
+                };
+                // Of two ways one, another in each round: no world has both, and one atom's more is another's less.
+                let turn = (atom.wrapping_mul(0x9E37_79B9) >> (7 + round)) & 1 == 0;
+                if wish.is_none() || turn == (shift.way == Way::More) {
+                    *wish = Some(*shift);
+                }
+            }
+            let mut sizes: Vec<f64> = wished.iter().flatten().map(|shift| shift.by).collect();
+            sizes.sort_by(f64::total_cmp);
+            let Some(unit) = sizes.get(sizes.len() / 2).copied() else { break };
+            let worth = |atom: usize| match wished.get(atom).copied().flatten() {
+                Some(shift) => (shift.way.sign() * unit / shift.by, shift.by),
+                None => (0.0, f64::INFINITY),
+            };
+            let Some(world) = self.farthest((&free, &cells), unit, worth, (atoms, effort))? else { break };
+            open.retain(|shift| !world.shows(shift));
+            self.worlds.add(world);
+            if open.len() * 10 > before * 9 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A world with the shift where little else differs. Nothing differs to begin with, so that a solver only has to follow
+    /// what the shift asks for.
+    fn nearest(
+        &self,
+        (free, cells): (&BTreeSet<usize>, &BTreeSet<usize>),
+        shift: &Shift<'_>,
+        (atoms, effort): (&Atoms, &mut Effort),
+    ) -> Result<Option<World>, Unaudited> {
+        let mut linear = Linear::new(OptimizationDirection::Minimize, atoms.count());
+        for atom in free {
+            linear.open(*atom, [1.0, 1.0], self.room(*atom), shift.by);
+        }
+        for cell in cells {
+            linear.sum(atoms.of_cell(*cell), 1.0, 0.0);
+        }
+        linear.sum(shift.region, shift.way.sign(), 1.0);
+        self.found(&linear, cells, shift.by, atoms, effort)
+    }
+
+    /// The world where what is worth something differs most: `worth` says of an atom what it is worth, and how far it is to
+    /// differ that way at most.
+    fn farthest(
+        &self,
+        (free, cells): (&BTreeSet<usize>, &BTreeSet<usize>),
+        unit: f64,
+        worth: impl Fn(usize) -> (f64, f64),
+        (atoms, effort): (&Atoms, &mut Effort),
+    ) -> Result<Option<World>, Unaudited> {
+        let mut linear = Linear::new(OptimizationDirection::Maximize, atoms.count());
+        for atom in free {
+            let (mut least, mut most) = self.room(*atom);
+            let (worth, by) = worth(*atom);
+            if worth > 0.0 {
+                most = most.min(by);
+            } else if worth < 0.0 {
+                least = least.max(-by);
+            }
+            linear.open(*atom, [worth, -worth], (least, most), unit);
+        }
+        for cell in cells {
+            linear.sum(atoms.of_cell(*cell), 1.0, 0.0);
+        }
+        self.found(&linear, cells, unit, atoms, effort)
+    }
+
+    fn found(
+        &self,
+        linear: &Linear,
+        cells: &BTreeSet<usize>,
+        unit: f64,
+        atoms: &Atoms,
+        effort: &mut Effort,
+    ) -> Result<Option<World>, Unaudited> {
+        let Some(by) = linear.solve(effort)? else { return Ok(None) };
+        let by = by.into_iter().map(|by| by * unit).collect();
+        let sums = cells.iter().map(|cell| atoms.of_cell(*cell));
+        Ok(Some(World::new(by, |atom| self.room(atom), sums)))
+    }
+
+    /// Suppresses the released cells that differ in the world with the shift where they are worth least: whether there are
+    /// any.
+    pub(super) fn make_way(
+        &mut self,
+        shift: &Shift<'_>,
+        released: &mut [bool],
         worth: &[f64],
         atoms: &Atoms,
         effort: &mut Effort,
-    ) -> Result<Vec<usize>, Unaudited> {
-        let mut problem = Problem::new(OptimizationDirection::Minimize);
-        let sign = shift.way.sign();
-        let told = |cell: usize| self.told(cell, released);
-        // What an atom has more, and what it has less: each at the price of the cells that it is all of.
-        let mut open: Vec<Option<(Variable, Variable)>> = vec![None; atoms.count()];
-        for (atom, pair) in open.iter_mut().enumerate() {
-            if self.of_atom(atom).is_none() {
-                continue;
-            }
-            let (least, most) = self.room(atom);
-            let alone = atoms.cells(atom).iter().filter(|cell| told(**cell) && atoms.of_cell(**cell).len() == 1);
+    ) -> Result<bool, Unaudited> {
+        let mut linear = Linear::new(OptimizationDirection::Minimize, atoms.count());
+        for atom in (0..atoms.count()).filter(|atom| self.of_atom(*atom).is_some()) {
+            // At the price of the cells that it is all of.
+            let alone =
+                atoms.cells(atom).iter().filter(|cell| self.told(**cell, released) && atoms.of_cell(**cell).len() == 1);
             let price: f64 = alone.filter_map(|cell| worth.get(*cell)).sum();
-            let more = problem.add_var(price, (0.0, most / shift.by));
-            *pair = Some((more, problem.add_var(price, (0.0, -least / shift.by))));
+            linear.open(atom, [price, price], self.room(atom), shift.by);
         }
-        let terms = |region: &[usize], weight: f64| {
-            let pairs = region.iter().filter_map(|atom| open.get(*atom).copied().flatten());
-            pairs.flat_map(|(more, less)| [(more, weight), (less, -weight)]).collect::<Terms>()
-        };
-        let mut rows = 1;
-        for (cell, price) in worth.iter().enumerate().filter(|(cell, _)| told(*cell)) {
-            if atoms.of_cell(cell).len() > 1 {
-                rows += 1;
-                let more = problem.add_var(*price, (0.0, f64::INFINITY));
-                let less = problem.add_var(*price, (0.0, f64::INFINITY));
-                let mut sum = LinearExpr::empty();
-                for (variable, weight) in terms(atoms.of_cell(cell), 1.0).into_iter().chain([(more, -1.0), (less, 1.0)])
-                {
-                    sum.add(variable, weight);
-                }
-                problem.add_constraint(sum, ComparisonOp::Eq, 0.0);
-            }
+        let told: Vec<usize> = (0..worth.len()).filter(|cell| self.told(*cell, released)).collect();
+        for cell in told.iter().filter(|cell| atoms.of_cell(**cell).len() > 1) {
+            linear.sum_at_a_price(atoms.of_cell(*cell), worth.get(*cell).copied().unwrap_or(1.0));
         }
-        problem.add_constraint(terms(shift.region, sign).as_slice(), ComparisonOp::Eq, 1.0);
-        effort.spend(rows, 2 * (open.len() + rows))?;
-        let found = solved(&problem).ok_or(Unaudited)?;
-        let world: Vec<f64> =
-            open.iter().map(|pair| pair.map_or(0.0, |(more, less)| found(more) - found(less))).collect();
+        linear.sum(shift.region, shift.way.sign(), 1.0);
+        let by = linear.solve(effort)?.ok_or(Unaudited)?;
         let differs = |cell: &usize| {
-            let by: f64 = atoms.of_cell(*cell).iter().filter_map(|atom| world.get(*atom)).sum();
-            told(*cell) && by.abs() > EXACT / 2.0
+            let by: f64 = atoms.of_cell(*cell).iter().filter_map(|atom| by.get(*atom)).sum();
+            by.abs() > EXACT / 2.0
         };
-        Ok((0..worth.len()).filter(differs).collect())
+        let (gone, stay): (Vec<usize>, Vec<usize>) = told.into_iter().partition(differs);
+        for cell in &gone {
+            released.get_mut(*cell).into_iter().for_each(|released| *released = false);
+        }
+        let by = by.into_iter().map(|by| by * shift.by).collect();
+        let world = World::new(by, |atom| self.room(atom), stay.iter().map(|cell| atoms.of_cell(*cell)));
+        if world.shows(shift) {
+            self.worlds.add(world);
+        }
+        Ok(!gone.is_empty())
+    }
+
+    pub(super) fn shows(&self, shift: &Shift<'_>) -> bool {
+        self.worlds.show(shift)
     }
 
     fn told(&self, cell: usize, released: &[bool]) -> bool {
@@ -242,24 +328,81 @@ impl Series {
     }
 
     /// The atoms that released cells leave open and that bear on a region, and the released cells that bind them.
-    fn around(&self, region: &[usize], released: &[bool], atoms: &Atoms) -> (BTreeSet<usize>, BTreeSet<usize>) {
+    fn around(&self, region: Vec<usize>, released: &[bool], atoms: &Atoms) -> (BTreeSet<usize>, BTreeSet<usize>) {
         let fixed = |atom: usize| {
             atoms.cells(atom).iter().any(|cell| self.told(*cell, released) && atoms.of_cell(*cell).len() == 1)
         };
         let mut free = BTreeSet::new();
-        let mut cells = BTreeSet::new();
-        let mut next: Vec<usize> = region.to_vec();
+        let mut cells = BTreeMap::new();
+        let mut next = region;
         while let Some(atom) = next.pop() {
             if self.of_atom(atom).is_none() || fixed(atom) || !free.insert(atom) {
                 continue;
             }
             for cell in atoms.cells(atom).iter().filter(|cell| self.told(**cell, released)) {
-                if cells.insert(*cell) {
+                let open = cells.entry(*cell).or_insert_with(|| {
                     next.extend(atoms.of_cell(*cell));
+                    0_usize
+                });
+                *open += 1;
+            }
+        }
+        // An atom that is the only open one of a released cell is what the others leave; then it binds others.
+        let mut single: Vec<usize> = cells.iter().filter(|(_, open)| **open == 1).map(|(cell, _)| *cell).collect();
+        while let Some(cell) = single.pop() {
+            let Some(atom) = atoms.of_cell(cell).iter().find(|atom| free.remove(*atom)) else { continue };
+            for cell in atoms.cells(*atom) {
+                if let Some(open) = cells.get_mut(cell) {
+                    *open -= 1;
+                    if *open == 1 {
+                        single.push(*cell);
+                    }
                 }
             }
         }
-        (free, cells)
+        (free, cells.into_iter().filter(|(_, open)| *open > 0).map(|(cell, _)| cell).collect())
+    }
+}
+
+impl Linear {
+    fn new(direction: OptimizationDirection, atoms: usize) -> Self {
+        Self { problem: Problem::new(direction), open: vec![None; atoms], rows: 0, columns: 0 }
+    }
+
+    /// An atom that may differ, what more and what less of it is worth, and how much less and more it can be.
+    fn open(&mut self, atom: usize, [more, less]: [f64; 2], (least, most): (f64, f64), unit: f64) {
+        let more = self.problem.add_var(more, (0.0, most / unit));
+        let less = self.problem.add_var(less, (0.0, -least / unit));
+        self.columns += 2;
+        if let Some(open) = self.open.get_mut(atom) {
+            *open = Some((more, less));
+        }
+    }
+
+    /// What atoms together must differ by.
+    fn sum(&mut self, atoms: &[usize], weight: f64, by: f64) {
+        let pairs = atoms.iter().filter_map(|atom| self.open.get(*atom).copied().flatten());
+        let terms: Terms = pairs.flat_map(|(more, less)| [(more, weight), (less, -weight)]).collect();
+        self.rows += 1;
+        self.problem.add_constraint(terms.as_slice(), ComparisonOp::Eq, by);
+    }
+
+    /// Atoms that together must differ by nothing, or else for a price.
+    fn sum_at_a_price(&mut self, atoms: &[usize], price: f64) {
+        let (more, less) =
+            (self.problem.add_var(price, (0.0, f64::INFINITY)), self.problem.add_var(price, (0.0, f64::INFINITY)));
+        self.columns += 2;
+        self.rows += 1;
+        let pairs = atoms.iter().filter_map(|atom| self.open.get(*atom).copied().flatten());
+        let terms: Terms =
+            pairs.flat_map(|(more, less)| [(more, 1.0), (less, -1.0)]).chain([(more, -1.0), (less, 1.0)]).collect();
+        self.problem.add_constraint(terms.as_slice(), ComparisonOp::Eq, 0.0);
+    }
+
+    /// What each atom differs by where it is worth most, or costs least.
+    fn solve(&self, effort: &mut Effort) -> Result<Option<Vec<f64>>, Unaudited> {
+        let Some(found) = solved(&self.problem, self.rows, self.columns, effort)? else { return Ok(None) };
+        Ok(Some(self.open.iter().map(|pair| pair.map_or(0.0, |(more, less)| found(more) - found(less))).collect()))
     }
 }
 
@@ -278,13 +421,16 @@ impl Effort {
         Self(MOST_EFFORT)
     }
 
-    pub(super) fn spend(&mut self, rows: usize, columns: usize) -> Result<(), Unaudited> {
-        if rows > MOST_ROWS || columns > MOST_COLUMNS {
-            return Err(Unaudited);
-        }
-        let cost = rows.saturating_add(1).saturating_mul(columns.saturating_add(1));
-        self.0 = self.0.checked_sub(cost).ok_or(Unaudited)?;
-        Ok(())
+    /// Before a linear program of so many rows and columns is begun.
+    pub(super) fn allow(&self, rows: usize, columns: usize) -> Result<(), Unaudited> {
+        if rows > MOST_ROWS || columns > MOST_COLUMNS || self.0 == 0 { Err(Unaudited) } else { Ok(()) }
+    }
+
+    /// After so many steps of it. One that has no solution does not say how many it took.
+    pub(super) fn spend(&mut self, rows: usize, columns: usize, steps: Option<u64>) {
+        let (rows, columns) = (rows as u64, columns as u64);
+        let steps = steps.unwrap_or(2 * rows).saturating_add(1);
+        self.0 = self.0.saturating_sub(steps.saturating_mul(rows.saturating_add(columns)));
     }
 }
 
@@ -293,12 +439,21 @@ fn variable(open: &[Option<Variable>], atom: usize) -> Option<Variable> {
 }
 
 /// What the solver found, whatever it claims of it.
-fn solved(problem: &Problem) -> Option<impl Fn(Variable) -> f64 + use<>> {
-    let solution = contained(|| problem.solve())?.ok()?.into_solution().ok()?;
-    Some(move |variable| {
-        let value = solution.var_value(variable);
-        if value.is_finite() { value } else { 0.0 }
-    })
+fn solved(
+    problem: &Problem,
+    rows: usize,
+    columns: usize,
+    effort: &mut Effort,
+) -> Result<Option<impl Fn(Variable) -> f64 + use<>>, Unaudited> {
+    effort.allow(rows, columns)?;
+    let solution = contained(|| problem.solve()).and_then(Result::ok).and_then(|outcome| outcome.into_solution().ok());
+    effort.spend(rows, columns, solution.as_ref().map(|solution| solution.stats().lp_iterations));
+    Ok(solution.map(|solution| {
+        move |variable| {
+            let value = solution.var_value(variable);
+            if value.is_finite() { value } else { 0.0 }
+        }
+    }))
 }
 
 /// What a solver finds, unless it panics: then it has found nothing, and more is suppressed.
@@ -307,12 +462,16 @@ pub(super) fn contained<T>(solve: impl FnOnce() -> T) -> Option<T> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(solve)).ok()
 }
 
-/// How far a sum in a world of shifts by one may be off: above the solver's tolerance, far below what is to be shown.
+/// How far from nothing what differs is, as a share of the shift.
 const EXACT: f64 = 1e-6;
+/// Worlds of many shifts at once, and of how many it is worth while to look for one.
+const MOST_ROUNDS: usize = 16;
+const FEW: usize = 4;
 /// How far sums of floats may be off, relatively.
 const ADDING: f64 = 1e-7;
-/// Of one linear program: its steps cost more than its rows times its columns, and no clock ends it.
-const MOST_ROWS: usize = 2_000;
-const MOST_COLUMNS: usize = 12_000;
-/// Rows times columns of all linear programs of one answer.
-const MOST_EFFORT: usize = 400_000_000;
+/// Of one linear program, for its memory.
+const MOST_ROWS: usize = 4_000;
+const MOST_COLUMNS: usize = 48_000;
+/// Steps of all linear programs of one answer, each times the rows and columns of its own: of three dimensions and a
+/// thousand cells, a fifth of them broken, a quarter of it is spent, in some seconds.
+const MOST_EFFORT: u64 = 200_000_000;

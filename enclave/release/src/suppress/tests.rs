@@ -214,6 +214,16 @@ fn a_rollup_of_hundreds_of_cells_is_audited() {
     }
 }
 
+// Within the effort of one answer, for what solves them does not look at one cell after the other.
+#[test]
+fn a_cube_of_two_thousand_cells_is_audited() {
+    let numbers: Vec<usize> = (0..1_936).map(|cell| 1 + cell * 7_919 % 39).collect();
+    let table = even(&[44, 44], &numbers);
+    let all = fates(&table.families(&[&[0, 1], &[0], &[1], &[]])).concat();
+    assert!(!all.contains(&Fate::Unaudited));
+    assert!(all.iter().filter(|fate| **fate == Fate::Complementary).count() <= 10);
+}
+
 // Found by the property: a single subject in a cell that nobody asked for, left over by cells of three families.
 #[test]
 fn what_is_left_where_families_cross_is_found() {
@@ -258,11 +268,16 @@ fn a_solver_that_panics_has_found_nothing() {
 }
 
 #[test]
-fn programs_beyond_a_size_are_not_begun() {
+fn programs_beyond_a_size_or_after_all_steps_are_not_begun() {
     let mut effort = Effort::for_an_answer();
-    assert_eq!(effort.spend(2_000, 12_000), Ok(()));
-    assert_eq!(effort.spend(2_001, 1), Err(Unaudited));
-    assert_eq!(effort.spend(1, 12_001), Err(Unaudited));
+    assert_eq!(effort.allow(4_000, 48_000), Ok(()));
+    assert_eq!(effort.allow(1, 48_001), Err(Unaudited));
+    assert_eq!(effort.allow(4_001, 1), Err(Unaudited));
+    // One without a solution costs, too, and what is spent beyond the last is not owed.
+    effort.spend(400, 4_000, None);
+    assert_eq!(effort.allow(1, 1), Ok(()));
+    effort.spend(4_000, 48_000, Some(u64::MAX));
+    assert_eq!(effort.allow(1, 1), Err(Unaudited));
 }
 
 fn tables() -> impl Strategy<Value = Table> {
