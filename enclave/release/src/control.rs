@@ -4,6 +4,7 @@
 //! Ruling --measures, told--> what the engine counts of each cell, scope and unit
 //! CountedCell of every grouping set --Control::new--> cell rules, then complementary suppression
 //!     --history_cells--> the audit of earlier answers, the budget --withhold--> Control
+//!     --quantiles, count_sides--> how many subjects lie on each side, in a second look at the rows
 //!     --rows--> rounded numbers; a cell of which nothing may leave is not there, as if it had no rows
 //! ```
 //!
@@ -17,12 +18,14 @@ mod finest;
 mod indicators;
 mod listed;
 mod number;
+mod quantiles;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use finest::{Finest, FinestCell};
 use indicators::Indicators;
 pub use number::{Number, Part, Total};
+pub use quantiles::{Quantile, Sides};
 
 use crate::{
     expression::Literal,
@@ -32,7 +35,7 @@ use crate::{
     rounding::Rounding,
     rules::CellRules,
     space::Region,
-    statistics::{CellStatistics, Contributions},
+    statistics::CellStatistics,
     suppress::{Cell, Family, Fate, Numbers, suppress},
 };
 
@@ -84,6 +87,8 @@ pub struct Control<'a> {
     cells: &'a [CountedCell],
     /// Of each cell and scope, where it lies, as long as it may leave.
     leaving: Vec<Vec<Option<Region>>>,
+    /// Of quantiles of these cells and figures, of each unit.
+    sides: BTreeMap<(usize, usize), Vec<Sides>>,
 }
 
 impl Ruling {
@@ -140,7 +145,8 @@ impl<'a> Control<'a> {
     pub fn new(ruling: &'a Ruling, rules: CellRules, cells: &'a [CountedCell], finest: &[FinestCell]) -> Self {
         let scopes = ruling.scopes().len();
         let region = |cell: &CountedCell| (0..scopes).map(|scope| ruling.scoped(cell.set, &cell.keys, scope)).collect();
-        let mut control = Self { ruling, rules, cells, leaving: cells.iter().map(region).collect() };
+        let leaving = cells.iter().map(region).collect();
+        let mut control = Self { ruling, rules, cells, leaving, sides: BTreeMap::new() };
         // About nobody: nothing can be told of anybody.
         if !ruling.units().is_empty() {
             control.suppress(finest);
@@ -239,10 +245,11 @@ impl<'a> Control<'a> {
         let leaves = |(_, regions): &(usize, &Vec<Option<Region>>)| regions.iter().any(Option::is_some);
         let row = |(cell, regions): (usize, &Vec<Option<Region>>)| {
             let counted = self.cells.get(cell)?;
-            let figures = self.ruling.figures().iter().zip(&self.ruling.plan().aggregates).zip(&counted.parts);
-            let number = |((figure, aggregate), part): ((&Figure, &Aggregate), &Part)| {
+            let figures =
+                self.ruling.figures().iter().zip(&self.ruling.plan().aggregates).zip(&counted.parts).enumerate();
+            let number = |(place, ((figure, aggregate), part)): (usize, ((&Figure, &Aggregate), &Part))| {
                 regions.get(figure.scope)?.as_ref()?;
-                if !self.quantile_holds(figure, counted) {
+                if !self.quantile_holds(cell, place, figure, counted) {
                     return None;
                 }
                 if self.ruling.units().is_empty() { part.exact(aggregate.of) } else { part.rounded(aggregate.of) }
@@ -252,22 +259,6 @@ impl<'a> Control<'a> {
         self.leaving.iter().enumerate().filter(leaves).filter_map(row).collect()
     }
 
-    /// Whether enough subjects lie on each side of a quantile. As many rows lie there as its share says, within a
-    /// hundredth, which the approximation can be off by; so many subjects have them at least as the one with most rows
-    /// goes into them.
-    fn quantile_holds(&self, figure: &Figure, counted: &CountedCell) -> bool {
-        let Some(millionths) = figure.quantile else { return true };
-        let measure = Measure { present: figure.present.clone(), quantity: Quantity::Row };
-        let Some(place) = self.place_of(figure.scope, &measure) else { return self.ruling.units().is_empty() };
-        let share = f64::from(millionths) / 1_000_000.0;
-        let smaller = share.min(1.0 - share) - OFF;
-        let enough = |of: &Contributions| {
-            of.largest() > 0.0 && smaller * of.total() / of.largest() >= f64::from(self.rules.least_subjects())
-        };
-        let Some(statistics) = counted.scopes.get(figure.scope) else { return false };
-        (0..self.ruling.units().len()).all(|unit| statistics.of(unit, place).is_some_and(enough))
-    }
-
     /// Where a measure is among those counted in a scope.
     fn place_of(&self, scope: usize, measure: &Measure) -> Option<usize> {
         let counted =
@@ -275,6 +266,3 @@ impl<'a> Control<'a> {
         counted.map(|(measure, _)| measure).position(|one| one == *measure)
     }
 }
-
-/// By how much, as a share of all rows, the rank of an approximate quantile may be off.
-const OFF: f64 = 0.01;

@@ -29,7 +29,9 @@ pub mod statistics;
 pub mod suppress;
 mod typing;
 
-pub use control::{Control, CountedCell, Finest, FinestCell, Measure, Number, Part, Place, ReleasedRow, Total};
+pub use control::{
+    Control, CountedCell, Finest, FinestCell, Measure, Number, Part, Place, Quantile, ReleasedRow, Sides, Total,
+};
 pub use expression::{Arithmetic, Comparison, Expression, Function, Literal};
 pub use judge::{
     Rejection,

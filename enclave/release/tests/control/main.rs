@@ -30,7 +30,7 @@ mod tests {
         question::{Figure, Question, What, question},
         reference::Reference,
         sequence,
-        world::{World, alike, dense, world},
+        world::{Row, World, alike, dense, world},
     };
 
     proptest! {
@@ -153,5 +153,27 @@ mod tests {
             .map(|(what, filter)| Figure { what, filter, ill: false });
         let told = leaves(&world, &[all, some, others]);
         assert!(!(told[0] && told[1]), "{told:?}");
+    }
+
+    // One person has half of the rows, at the median and everywhere: of the rows on a side it could be all.
+    #[test]
+    fn a_median_is_told_where_enough_persons_are_counted_on_each_side() {
+        let mut world = World::of(&[([0, 0, 0], 40)]);
+        world.rows.iter_mut().enumerate().for_each(|(place, row)| row.amount = Some(place as i64));
+        let most = world.rows[20].clone();
+        world.rows.extend((10..30).map(|amount| Row { amount: Some(amount), ..most.clone() }));
+        let median = Figure { what: What::Median, filter: None, ill: false };
+        let question = Question { chosen: None, sets: vec![vec![]], figures: vec![median] };
+        let asked = Asked::of(&world, &question);
+        let uncounted = octroi_release::Control::new(&asked.ruling, rules(), &asked.cells, &asked.finest);
+        assert_eq!(uncounted.rows()[0].numbers, [None]);
+        assert!(asked.control(&rules()).cells[0].numbers[0].is_some());
+        // Ten persons are not enough on a side, many though their rows are.
+        world.rows.iter_mut().filter(|row| row.person >= 10).for_each(|row| row.amount = Some(100));
+        world.rows.iter_mut().filter(|row| row.person < 10).for_each(|row| row.amount = Some(0));
+        let many = world.rows[5].clone();
+        world.rows.extend(vec![many; 60]);
+        let asked = Asked::of(&world, &question);
+        assert_eq!(asked.control(&rules()).cells[0].numbers, [None]);
     }
 }

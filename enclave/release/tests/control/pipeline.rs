@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use octroi_proto::wire::v1 as wire;
 use octroi_release::{
-    CellRules, Control, CountedCell, Digits, FinestCell, Literal, Measure, Part, Quantity, RowColumn, Ruling, Total,
-    Type, judge_by,
+    CellRules, Control, CountedCell, Digits, FinestCell, Literal, Measure, Part, Quantile, Quantity, RowColumn, Ruling,
+    Sides, Total, Type, judge_by,
     space::BinSet,
     statistics::{CellStatistics, Contributions},
 };
@@ -58,7 +58,32 @@ impl<'a> Asked<'a> {
 
     /// By the cell rules and complementary suppression alone.
     pub(crate) fn control(&self, rules: &CellRules) -> Released {
-        self.released(&Control::new(&self.ruling, *rules, &self.cells, &self.finest))
+        let mut control = Control::new(&self.ruling, *rules, &self.cells, &self.finest);
+        for quantile in control.quantiles() {
+            let sides = self.sides(&quantile);
+            control.count_sides(quantile, sides);
+        }
+        self.released(&control)
+    }
+
+    /// Of each unit, who has an amount on each side.
+    fn sides(&self, quantile: &Quantile) -> Vec<Sides> {
+        let cell = &self.cells[quantile.cell];
+        let here = |row: &&Row| {
+            let keys = self.question.sets[cell.set].iter().zip(&cell.keys);
+            self.question.chooses(row)
+                && self.question.figures[quantile.figure].is_about(row)
+                && keys.into_iter().all(|(of, key)| row.at[*of] == bin(key, *of))
+        };
+        let of_unit = |unit: RowColumn| {
+            let with = |side: fn(f64, f64) -> bool| {
+                let rows = self.world.rows.iter().filter(here);
+                let rows = rows.filter(|row| row.amount.is_some_and(|amount| side(amount as f64, quantile.value)));
+                rows.map(|row| subject(unit, row)).collect::<BTreeSet<i64>>().len() as u64
+            };
+            Sides { below: with(|amount, value| amount <= value), above: with(|amount, value| amount >= value) }
+        };
+        self.ruling.units().iter().map(|unit| of_unit(unit.column)).collect()
     }
 
     pub(crate) fn released(&self, control: &Control<'_>) -> Released {
