@@ -1,10 +1,11 @@
 //! Measures the audit of a new question against a long history, and its price: `history ROUNDS`, for `cargo xtask bench
 //! release`.
 //!
-//! A table of three dimensions (12, 6 and 8 bins), 20,000 subjects spread over them by fixed chance, and what several
-//! analysts asked of it before: 5,000 cells, groupings by one or two dimensions of ranges of the others. What is timed is
-//! this crate's own work. Counting remainders and atoms is the engine's, and is not in it. Prints a line of JSON for each
-//! figure.
+//! For the audit a table of three dimensions (12, 6 and 8 bins), 20,000 subjects spread over them by fixed chance, and what
+//! several analysts asked of it before: 5,000 cells, groupings by one or two dimensions of ranges of the others. For the
+//! price one of five dimensions (12, 6, 8, 5 and 7 bins) and 10,000 subjects, most of whom are alone on their point, so
+//! that the limits matter to nearly every atom. What is timed is this crate's own work. Counting remainders and groups is
+//! the engine's, and is not in it. Prints a line of JSON for each figure.
 
 #![expect(clippy::print_stdout, reason = "what was measured is printed")]
 
@@ -15,7 +16,7 @@ use std::{
 };
 
 use octroi_release::{
-    budget::{Limits, Plan},
+    budget::{Classes, Group, Limits, Plan, Question},
     history::{Audit, Cell, Counted, History, Quantity, Release, Setting, Tier, Unit, Versions},
     space::{BinSet, Dimension, Facts, Region},
 };
@@ -24,21 +25,17 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome<()> {
     let rounds: usize = std::env::args().nth(1).ok_or("usage: history ROUNDS")?.parse()?;
-    let world = World::new();
-    let mut dice = Dice(7);
-    let mut history = History::default();
-    let mut cells = 0;
-    while cells < EARLIER {
-        let mut asked = world.question(&mut dice);
-        asked.truncate(EARLIER - cells);
-        cells += asked.len();
-        history.append(release(&history, asked))?;
-    }
     let mut figures = Figures::default();
-    figures.add("history.cells", cells as f64);
+    let (few, many) = (World::new(&SIZES[..3], 20_000), World::new(&SIZES, 10_000));
+    let mut dice = Dice(7);
+    let history = few.history(&mut dice)?;
+    figures.add("history.cells", EARLIER as f64);
     for _ in 0..rounds {
-        world.audit(&history, &mut dice, &mut figures)?;
-        world.price(&history, &mut dice, &mut figures)?;
+        few.audit(&history, &mut dice, &mut figures)?;
+    }
+    let priced = many.history(&mut dice)?;
+    for _ in 0..rounds {
+        many.price(&priced, &mut dice, &mut figures)?;
     }
     let encoded = history.encode();
     figures.add("history.bytes", encoded.len() as f64 / 1_048_576.0);
@@ -53,20 +50,33 @@ fn main() -> Outcome<()> {
 
 /// How many subjects are on each point.
 struct World {
+    sizes: Vec<u32>,
     subjects: Vec<(Point, u64)>,
 }
 
 /// Of each dimension a bin.
-type Point = [u32; 3];
+type Point = Vec<u32>;
 
 impl World {
-    fn new() -> Self {
+    fn new(sizes: &[u32], many: usize) -> Self {
         let mut dice = Dice(1);
         let mut subjects: BTreeMap<Point, u64> = BTreeMap::new();
-        for _ in 0..SUBJECTS {
-            *subjects.entry(SIZES.map(|size| dice.below(size))).or_default() += 1;
+        for _ in 0..many {
+            *subjects.entry(sizes.iter().map(|size| dice.below(*size)).collect()).or_default() += 1;
         }
-        Self { subjects: subjects.into_iter().collect() }
+        Self { sizes: sizes.to_vec(), subjects: subjects.into_iter().collect() }
+    }
+
+    fn history(&self, dice: &mut Dice) -> Outcome<History> {
+        let mut history = History::default();
+        let mut cells = 0;
+        while cells < EARLIER {
+            let mut asked = self.question(dice);
+            asked.truncate(EARLIER - cells);
+            cells += asked.len();
+            history.append(release(&history, asked))?;
+        }
+        Ok(history)
     }
 
     fn count(&self, regions: &[Region]) -> u64 {
@@ -76,15 +86,21 @@ impl World {
 
     /// The cells, of enough subjects, of a grouping by one or two dimensions, of a range of another.
     fn question(&self, dice: &mut Dice) -> Vec<Cell> {
-        let cut = dice.below(3);
-        let size = SIZES.get(cut as usize).copied().unwrap_or(1);
+        let size_of = |dimension: u32| self.sizes.get(dimension as usize).copied().unwrap_or(1);
+        let many = u32::try_from(self.sizes.len()).unwrap_or_default();
+        let cut = dice.below(many);
+        let size = size_of(cut);
         let from = dice.below(size);
         let within = BinSet::range(from, from + 1 + dice.below(size - from));
         let mut regions = vec![Region::all(facts()).within(dimension(cut), within)];
-        let others: Vec<u32> = (0..3).filter(|it| *it != cut).collect();
-        let keys = if dice.below(2) == 0 { others.as_slice() } else { others.get(..1).unwrap_or_default() };
+        let mut others: Vec<u32> = (0..many).filter(|it| *it != cut).collect();
+        if others.len() > 2 {
+            let turned = dice.below(many) as usize % others.len();
+            others.rotate_left(turned);
+        }
+        let keys = others.get(..if dice.below(2) == 0 { 2 } else { 1 }).unwrap_or_default();
         for key in keys {
-            let bins = SIZES.get(*key as usize).copied().unwrap_or(1);
+            let bins = size_of(*key);
             let cut = |region: &Region| {
                 let region = region.clone();
                 (0..bins).map(move |bin| region.clone().within(dimension(*key), BinSet::one(bin)))
@@ -137,16 +153,33 @@ impl World {
         let new = self.question(dice);
         let mut spent = Duration::ZERO;
         let begun = Instant::now();
-        let plan = Plan::open(&facts(), history, &new, "university", &versions(), Limits::default())?;
+        let (facts, versions) = (facts(), versions());
+        let question = Question { facts: &facts, cells: &new, organisation: "university", versions: &versions };
+        let plan = Plan::open(question, history, |_| true, Limits::default())?;
         spent += begun.elapsed();
-        let sizes: Vec<u64> = plan.atoms().iter().map(|atom| self.count(atom)).collect();
+        let groups = self.groups(plan.dimensions());
         let begun = Instant::now();
-        let admission = plan.sized(&sizes)?.admit();
+        let admission = plan.sized(&groups, |_| true)?.admit();
         spent += begun.elapsed();
         figures.time("budget.wall", spent);
-        figures.add("budget.atoms", sizes.len() as f64);
+        figures.add("budget.groups", groups.len() as f64);
+        figures.add("budget.new", new.len() as f64);
         figures.add("budget.admitted", admission.admitted.iter().filter(|fits| **fits).count() as f64);
+        figures.add("budget.together", admission.together.value());
         Ok(())
+    }
+
+    fn groups(&self, dimensions: &[Classes]) -> Vec<Group> {
+        let mut groups: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
+        for (point, subjects) in &self.subjects {
+            let class = |classes: &Classes| {
+                let bin = point.iter().zip(0..).find(|(_, of)| dimension(*of) == classes.dimension);
+                let bin = bin.map_or(0, |(bin, _)| *bin);
+                classes.sets.iter().zip(0..).find(|(set, _)| set.contains(bin)).map_or(0, |(_, place)| place)
+            };
+            *groups.entry(dimensions.iter().map(class).collect()).or_default() += subjects;
+        }
+        groups.into_iter().map(|(classes, subjects)| Group { classes, subjects }).collect()
     }
 }
 
@@ -175,7 +208,7 @@ fn facts() -> Facts {
 }
 
 fn dimension(place: u32) -> Dimension {
-    Dimension::own(["district", "age", "work"].get(place as usize).copied().unwrap_or("work"))
+    Dimension::own(&format!("dimension {place}"))
 }
 
 /// Values by figure.
@@ -205,8 +238,7 @@ impl Dice {
     }
 }
 
-const SIZES: [u32; 3] = [12, 6, 8];
-const SUBJECTS: usize = 20_000;
+const SIZES: [u32; 5] = [12, 6, 8, 5, 7];
 const LEAST: u64 = 11;
 /// Cells released before.
 const EARLIER: usize = 5_000;

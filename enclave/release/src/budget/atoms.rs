@@ -1,221 +1,175 @@
-//! Atoms: the rows of a table, by which released sets they are in.
+//! Atoms: groups of rows, by which released sets they are in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use super::precisions;
-use crate::{
-    history::{
-        Cell, History, Quantity, Versions,
-        blocks::{Atlas, Block},
-        layers::{Earlier, earlier, present},
-        loads,
-    },
-    space::{Facts, Region},
-};
+use super::{BudgetError, Group, sets::Sets};
 
-/// A table's rows cut by sets.
-#[derive(Debug)]
-pub(crate) struct Atoms {
-    atlas: Atlas,
-    atoms: Vec<Atom>,
-    /// Rows in no set.
-    rest: Vec<Block>,
-    sets: Vec<Set>,
-    /// Of each new cell its set, unless it would have made too many atoms, and how exactly it tells what was not told.
-    new: Vec<Option<(usize, f64)>>,
-}
-
-/// Rows that are in the same sets.
-#[derive(Debug, Clone)]
-struct Atom {
-    rows: Vec<Block>,
-    /// Ascending.
-    sets: Vec<usize>,
-}
-
-/// A released set of rows: how exactly each quantity of it is known, of all together and to the organisation that asks.
+/// Rows that are in the same sets, and which sets those are. None has no subject, none is in no set.
 #[derive(Debug, Default, Clone)]
-struct Set {
-    together: BTreeMap<Quantity, f64>,
-    organisation: BTreeMap<Quantity, f64>,
-}
-
-/// A cell as the budget sees it: which atoms it adds up, and how exactly.
-#[derive(Debug, Clone)]
-pub(crate) struct Observation {
-    pub(crate) atoms: Vec<usize>,
-    /// One over λ.
-    pub(crate) precision: f64,
-}
-
-/// Atoms with their sizes, none without subjects.
-#[derive(Debug)]
-pub(crate) struct Settled {
+pub(crate) struct Atoms {
+    /// How many subjects each has at least.
     pub(crate) sizes: Vec<f64>,
-    pub(crate) together: Vec<Observation>,
-    pub(crate) organisation: Vec<Observation>,
-    pub(crate) new: Vec<Option<Observation>>,
+    /// Of each its sets, ascending.
+    pub(crate) sets: Vec<Vec<u32>>,
+    /// Of each set its atoms, ascending.
+    pub(crate) of_sets: Vec<Vec<u32>>,
+    /// Whether each set has to do with one that cannot be counted: none of its atoms is here.
+    pub(crate) uncountable: Vec<bool>,
 }
 
 impl Atoms {
-    /// By all that was released of these facts, and by the new cells as far as they fit. `None` if what was released does
-    /// not.
-    pub(crate) fn of(
-        facts: &Facts,
-        history: &History,
-        cells: &[Cell],
-        organisation: &str,
-        current: &Versions,
-    ) -> Option<Self> {
-        let present = present(facts, current);
-        let earlier = earlier(facts, history, current, &present);
-        let ours = |cell: &&Cell| cell.region.facts() == facts;
-        let fresh: Vec<Region> =
-            cells.iter().filter(ours).map(|cell| cell.region.clone().within(loads(), present.clone())).collect();
-        let atlas = Atlas::of(facts, earlier.iter().map(|earlier| &earlier.region).chain(&fresh))?;
-        let rest = vec![atlas.block(&Region::all(facts.clone()))?];
-        let mut atoms = Self { atlas, atoms: Vec::new(), rest, sets: Vec::new(), new: Vec::new() };
-        let mut places: BTreeMap<Block, usize> = BTreeMap::new();
-        for earlier in &earlier {
-            atoms.add_earlier(earlier, organisation, &mut places)?;
+    /// Merges groups. A subject with rows in two of them must not count twice: it would make an atom larger than it is.
+    /// Groups that differ in a fixed dimension have no subject in common, and add up; of the others the largest counts.
+    ///
+    /// # Errors
+    /// [`BudgetError`].
+    pub(crate) fn of(sets: &Sets, groups: &[Group], fixed: &[bool]) -> Result<Self, BudgetError> {
+        if groups.len() > MOST_GROUPS {
+            return Err(BudgetError::TooManyAtoms);
         }
-        let mut fresh = fresh.iter();
-        for cell in cells {
-            let region = if ours(&cell) { fresh.next() } else { None };
-            let place = region.and_then(|region| atoms.add_new(cell, region, &mut places));
-            atoms.new.push(place);
+        let membership = Membership::of(sets)?;
+        let mut numbers: HashMap<Vec<u64>, usize> = HashMap::new();
+        let mut largest: BTreeMap<(usize, Vec<u32>), u64> = BTreeMap::new();
+        for group in groups {
+            let within = membership.sets(&group.classes).ok_or(BudgetError::Counts)?;
+            if group.subjects == 0 || within.iter().all(|word| *word == 0) {
+                continue;
+            }
+            let next = numbers.len();
+            if next * within.len() > MOST_WORDS {
+                return Err(BudgetError::TooManyAtoms);
+            }
+            let atom = *numbers.entry(within).or_insert(next);
+            let own = group.classes.iter().zip(fixed).filter(|(_, fixed)| **fixed).map(|(class, _)| *class).collect();
+            let subjects = largest.entry((atom, own)).or_default();
+            *subjects = group.subjects.max(*subjects);
         }
-        Some(atoms)
-    }
-
-    fn add_earlier(
-        &mut self,
-        earlier: &Earlier<'_>,
-        organisation: &str,
-        places: &mut BTreeMap<Block, usize>,
-    ) -> Option<()> {
-        let Some(block) = self.atlas.block(&earlier.region) else { return Some(()) };
-        let place = self.place(block, places)?;
-        let set = self.sets.get_mut(place)?;
-        for (quantity, precision) in precisions(earlier.cell) {
-            // Rows that were replaced were told of once, and are told of again.
-            let add = |known: &mut f64| *known = if earlier.stale { *known + precision } else { known.max(precision) };
-            set.together.entry(quantity.clone()).and_modify(add).or_insert(precision);
-            if earlier.release.organisation == organisation {
-                set.organisation.entry(quantity.clone()).and_modify(add).or_insert(precision);
+        let mut atoms = Self { uncountable: vec![false; sets.all.len()], ..Self::default() };
+        atoms.sizes = vec![0.0; numbers.len()];
+        atoms.sets = vec![Vec::new(); numbers.len()];
+        for ((atom, _), subjects) in largest {
+            atoms.sizes.get_mut(atom).into_iter().for_each(|size| *size += subjects as f64);
+        }
+        for (within, atom) in numbers {
+            atoms.sets.get_mut(atom).into_iter().for_each(|sets| *sets = listed(&within));
+        }
+        atoms.leave_out(sets);
+        atoms.of_sets = vec![Vec::new(); sets.all.len()];
+        for (atom, within) in (0..).zip(&atoms.sets) {
+            for set in within {
+                atoms.of_sets.get_mut(*set as usize).into_iter().for_each(|atoms| atoms.push(atom));
             }
         }
-        Some(())
+        Ok(atoms)
     }
 
-    fn add_new(&mut self, cell: &Cell, region: &Region, places: &mut BTreeMap<Block, usize>) -> Option<(usize, f64)> {
-        let block = self.atlas.block(region)?;
-        let place = self.place(block, places)?;
-        let set = self.sets.get(place)?;
-        let untold =
-            |(quantity, precision): (&Quantity, f64)| (!set.together.contains_key(quantity)).then_some(precision);
-        Some((place, precisions(cell).into_iter().filter_map(untold).sum()))
-    }
-
-    /// The set of these rows, which is made if it is not there.
-    fn place(&mut self, block: Block, places: &mut BTreeMap<Block, usize>) -> Option<usize> {
-        if let Some(place) = places.get(&block) {
-            return Some(*place);
+    /// Takes out what shares a subject's rows with a set that cannot be counted, directly or through other sets.
+    fn leave_out(&mut self, sets: &Sets) {
+        if sets.all.iter().all(|set| !set.uncountable) {
+            return;
         }
-        let place = self.cut(&block)?;
-        places.insert(block, place);
-        Some(place)
-    }
-
-    /// Cuts every atom in two by a further set; `None`, and nothing is cut, where that makes too many.
-    fn cut(&mut self, block: &Block) -> Option<usize> {
-        let mut cuts = Vec::new();
-        for (place, atom) in self.atoms.iter().enumerate() {
-            if atom.rows.iter().any(|rows| rows.meets(block)) {
-                cuts.push((place, split(&atom.rows, block)?));
-            }
+        let mut linked = Linked((0..sets.all.len()).collect());
+        for within in &self.sets {
+            within.iter().zip(within.iter().skip(1)).for_each(|(one, next)| linked.link(*one as usize, *next as usize));
         }
-        let (alone, rest) = split(&self.rest, block)?;
-        let divided = cuts.iter().filter(|(_, (_, outside))| !outside.is_empty()).count();
-        let pieces: usize = cuts.iter().map(|(_, (inside, outside))| inside.len() + outside.len()).sum();
-        if self.atoms.len() + divided >= MOST_CUT || pieces + alone.len() + rest.len() > MOST_PIECES {
-            return None;
+        let mut tainted = vec![false; sets.all.len()];
+        for (place, _) in sets.all.iter().enumerate().filter(|(_, set)| set.uncountable) {
+            tainted.get_mut(linked.first(place)).into_iter().for_each(|tainted| *tainted = true);
         }
-        let set = self.sets.len();
-        self.sets.push(Set::default());
-        self.rest = rest;
-        for (place, (inside, outside)) in cuts {
-            let Some(atom) = self.atoms.get_mut(place) else { continue };
-            let before = (!outside.is_empty()).then(|| Atom { rows: outside, sets: atom.sets.clone() });
-            atom.rows = inside;
-            atom.sets.push(set);
-            self.atoms.extend(before);
+        for (place, uncountable) in self.uncountable.iter_mut().enumerate() {
+            *uncountable = tainted.get(linked.first(place)).copied().unwrap_or(true);
         }
-        if !alone.is_empty() {
-            self.atoms.push(Atom { rows: alone, sets: vec![set] });
-        }
-        Some(set)
-    }
-
-    /// The rows of each atom.
-    pub(crate) fn regions(&self) -> Vec<Vec<Region>> {
-        let regions = |atom: &Atom| atom.rows.iter().map(|rows| self.atlas.region(rows)).collect();
-        self.atoms.iter().map(regions).collect()
-    }
-
-    /// With the subjects of each atom. New cells are left out from the last one on until no more than `most` atoms are told
-    /// apart; `None` if earlier ones tell more apart.
-    pub(crate) fn settle(self, subjects: &[u64], most: usize) -> Option<Settled> {
-        let told_apart = |sets: usize| {
-            let mut merged: BTreeMap<Vec<usize>, f64> = BTreeMap::new();
-            for (atom, subjects) in self.atoms.iter().zip(subjects).filter(|(_, subjects)| **subjects > 0) {
-                let within: Vec<usize> = atom.sets.iter().copied().filter(|set| *set < sets).collect();
-                *merged.entry(within).or_default() += *subjects as f64;
-            }
-            merged.remove(&Vec::new());
-            merged
-        };
-        let earlier = self.sets.iter().filter(|set| !set.together.is_empty()).count();
-        let (mut low, mut high) = (earlier, self.sets.len());
-        if told_apart(low).len() > most {
-            return None;
-        }
-        while low < high {
-            let middle = low + (high - low).div_ceil(2);
-            if told_apart(middle).len() <= most { low = middle } else { high = middle - 1 }
-        }
-        let merged = told_apart(low);
-        let mut atoms_of: Vec<Vec<usize>> = vec![Vec::new(); low];
-        for (atom, sets) in merged.keys().enumerate() {
-            sets.iter().for_each(|set| atoms_of.get_mut(*set).into_iter().for_each(|atoms| atoms.push(atom)));
-        }
-        let observed = |known: fn(&Set) -> f64| -> Vec<Observation> {
-            let sets = atoms_of.iter().zip(&self.sets).map(|(atoms, set)| (atoms, known(set)));
-            sets.filter(|(_, precision)| *precision > 0.0)
-                .map(|(atoms, precision)| Observation { atoms: atoms.clone(), precision })
-                .collect()
-        };
-        let new = |new: &Option<(usize, f64)>| {
-            let (place, precision) = (*new)?;
-            Some(Observation { atoms: atoms_of.get(place)?.clone(), precision })
-        };
-        Some(Settled {
-            sizes: merged.values().copied().collect(),
-            together: observed(|set| set.together.values().sum()),
-            organisation: observed(|set| set.organisation.values().sum()),
-            new: self.new.iter().map(new).collect(),
-        })
+        let kept = |within: &Vec<u32>| within.iter().all(|set| self.uncountable.get(*set as usize) == Some(&false));
+        let kept: Vec<bool> = self.sets.iter().map(kept).collect();
+        let mut of_sizes = kept.iter();
+        self.sizes.retain(|_| of_sizes.next() == Some(&true));
+        let mut of_sets = kept.iter();
+        self.sets.retain(|_| of_sets.next() == Some(&true));
     }
 }
 
-/// Disjoint rows inside and outside of a block.
-fn split(rows: &[Block], block: &Block) -> Option<(Vec<Block>, Vec<Block>)> {
-    let inside = rows.iter().filter_map(|rows| rows.and(block)).collect();
-    let outside: Option<Vec<Vec<Block>>> = rows.iter().map(|rows| rows.minus(&[block], MOST_PIECES)).collect();
-    Some((inside, outside?.concat()))
+/// Sets that share rows, by a first one of each lot.
+struct Linked(Vec<usize>);
+
+impl Linked {
+    fn first(&mut self, of: usize) -> usize {
+        let mut place = of;
+        while let Some(next) = self.0.get(place).copied().filter(|next| *next != place) {
+            let after = self.0.get(next).copied().unwrap_or(next);
+            self.0.get_mut(place).into_iter().for_each(|first| *first = after);
+            place = next;
+        }
+        place
+    }
+
+    fn link(&mut self, one: usize, other: usize) {
+        let (one, other) = (self.first(one), self.first(other));
+        self.0.get_mut(one.max(other)).into_iter().for_each(|first| *first = one.min(other));
+    }
 }
 
-/// Most atoms before it is known which have no subject.
-const MOST_CUT: usize = 16_384;
-/// Most blocks that the atoms which a set cuts are made of.
-const MOST_PIECES: usize = 65_536;
+/// Of each dimension and class the sets that do not rule it out, one bit each: a group is in those that none of its classes
+/// rules out.
+struct Membership {
+    words: usize,
+    masks: Vec<Vec<Vec<u64>>>,
+}
+
+impl Membership {
+    fn of(sets: &Sets) -> Result<Self, BudgetError> {
+        let words = sets.all.len().div_ceil(64);
+        let classes: usize = sets.dimensions.iter().map(|classes| classes.sets.len()).sum();
+        if classes * words > MOST_WORDS {
+            return Err(BudgetError::TooManyAtoms);
+        }
+        let mut masks: Vec<Vec<Vec<u64>>> =
+            sets.dimensions.iter().map(|classes| vec![vec![0; words]; classes.sets.len()]).collect();
+        for (place, set) in sets.all.iter().enumerate() {
+            let mut within = set.within.iter().peekable();
+            for (dimension, masks) in masks.iter_mut().enumerate() {
+                match within.next_if(|(named, _)| *named == dimension) {
+                    Some((_, classes)) => {
+                        for class in classes {
+                            masks.get_mut(*class as usize).into_iter().for_each(|mask| set_bit(mask, place));
+                        }
+                    }
+                    None => masks.iter_mut().for_each(|mask| set_bit(mask, place)),
+                }
+            }
+        }
+        Ok(Self { words, masks })
+    }
+
+    /// `None` for what is no class of each dimension.
+    fn sets(&self, classes: &[u32]) -> Option<Vec<u64>> {
+        (classes.len() == self.masks.len()).then_some(())?;
+        // Sets that no dimension restricts are not told apart from none: every set is of some loads.
+        let mut all = vec![if self.masks.is_empty() { 0 } else { u64::MAX }; self.words];
+        for (class, masks) in classes.iter().zip(&self.masks) {
+            let mask = masks.get(*class as usize)?;
+            all.iter_mut().zip(mask).for_each(|(word, mask)| *word &= mask);
+        }
+        Some(all)
+    }
+}
+
+fn set_bit(mask: &mut [u64], bit: usize) {
+    mask.get_mut(bit / 64).into_iter().for_each(|word| *word |= 1 << (bit % 64));
+}
+
+fn listed(words: &[u64]) -> Vec<u32> {
+    let mut bits = Vec::new();
+    for (place, word) in (0_u32..).zip(words) {
+        let mut left = *word;
+        while left != 0 {
+            bits.push(place * 64 + left.trailing_zeros());
+            left &= left - 1;
+        }
+    }
+    bits
+}
+
+/// Most groups of rows.
+const MOST_GROUPS: usize = 100_000;
+/// Most words of 64 bits that say which sets groups or classes are in: 128 MiB.
+const MOST_WORDS: usize = 1 << 24;

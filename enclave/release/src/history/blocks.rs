@@ -80,19 +80,6 @@ impl Block {
         self.shared(other).all(|(left, right)| meet(left, right))
     }
 
-    /// The rows of both.
-    pub(crate) fn and(&self, other: &Self) -> Option<Self> {
-        let mut sets: BTreeMap<u8, BinSet> = self.sets.iter().cloned().collect();
-        for (place, set) in &other.sets {
-            let both = sets.get(place).map_or_else(|| set.clone(), |ours| ours.and(set));
-            if both.is_empty() {
-                return None;
-            }
-            sets.insert(*place, both);
-        }
-        Some(Self::new(sets.into_iter().collect()))
-    }
-
     /// Whether one certain point of the other, its first, is in this one: what has not that has not all of it.
     pub(crate) fn has_corner(&self, other: &Self) -> bool {
         self.sets.iter().all(|(place, set)| {
@@ -289,7 +276,6 @@ mod tests {
             let (block, against) = (atlas.block(&left).unwrap(), atlas.block(&right).unwrap());
             prop_assert_eq!(block.covers(&against), left.covers(&right));
             prop_assert_eq!(block.meets(&against), left.meets(&right));
-            prop_assert_eq!(block.and(&against).map(|both| atlas.region(&both)), left.and(&right));
             prop_assert_eq!(atlas.region(&block), left);
         }
     }
