@@ -34,6 +34,8 @@ fn main() -> Outcome<()> {
         few.audit(&history, &mut dice, &mut figures)?;
     }
     let priced = many.history(&mut dice)?;
+    let cells = priced.releases().iter().flat_map(|release| &release.cells);
+    figures.add("budget.sets", cells.map(|cell| &cell.region).collect::<BTreeSet<_>>().len() as f64);
     for _ in 0..rounds {
         many.price(&priced, &mut dice, &mut figures)?;
     }

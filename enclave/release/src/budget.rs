@@ -63,7 +63,7 @@ use crate::{
 };
 use atoms::Atoms;
 use leverage::Leverage;
-use sets::{Set, Sets};
+use sets::{Set, Sets, Told};
 
 /// How much may be known of any one contribution, in thousandths of its variance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,17 +209,17 @@ impl Plan {
     pub fn sized(self, groups: &[Group], fixed: impl Fn(&Dimension) -> bool) -> Result<Budget, BudgetError> {
         let fixed: Vec<bool> = self.sets.dimensions.iter().map(|classes| fixed(&classes.dimension)).collect();
         let atoms = Atoms::of(&self.sets, groups, &fixed)?;
-        let thousandths = |limit: u32| f64::from(limit) / 1_000.0;
-        let [together, organisation] = [self.limits.together, self.limits.organisation].map(thousandths);
-        let most = Leverage::most(&atoms, together.min(organisation));
-        let (new, priced) = self.new(&atoms, most);
-        let precisions = |told: fn(&Set) -> &BTreeMap<Quantity, sets::Told>| -> Vec<f64> {
+        // As the stricter limit asks: then the same atoms are looked at for both.
+        let limit = f64::from(self.limits.together.min(self.limits.organisation)) / 1_000.0;
+        let (new, priced) = self.new(&atoms, Leverage::most(&atoms, limit));
+        let precisions = |told: fn(&Set) -> &BTreeMap<Quantity, Told>| -> Vec<f64> {
             self.sets.all.iter().map(|set| Set::precision(told(set))).collect()
         };
-        let leverage = |precisions: &[f64], limit| Leverage::of(&atoms, precisions, &priced, limit);
-        let together = leverage(&precisions(|set| &set.together), together).ok_or(BudgetError::TooManyAtoms)?;
-        let organisation =
-            leverage(&precisions(|set| &set.organisation), organisation).ok_or(BudgetError::TooManyAtoms)?;
+        let leverage = |precisions: &[f64]| Leverage::of(&atoms, precisions, &priced, limit);
+        let (all, ours) = (precisions(|set| &set.together), precisions(|set| &set.organisation));
+        let together = leverage(&all).ok_or(BudgetError::TooManyAtoms)?;
+        let organisation = if ours == all { Some(together.clone()) } else { leverage(&ours) };
+        let organisation = organisation.ok_or(BudgetError::TooManyAtoms)?;
         Ok(Budget { limits: self.limits, together, organisation, new })
     }
 

@@ -180,11 +180,15 @@ fn one_organisation_does_not_use_up_what_another_needs() {
 
 #[test]
 fn the_same_cell_is_priced_once() {
-    let ask = |cells: &[Cell]| admit(&History::default(), cells, "city", &[10, 10], Limits::default()).together;
-    assert_eq!(ask(&[bins([0]), bins([0])]), ask(&[bins([0])]));
-    let mut sum = bins([0]);
+    let limits = Limits { together: 95, organisation: 95 };
+    let ask = |cells: &[Cell]| admit(&History::default(), cells, "city", &[10, 10], limits).together.value();
+    let once = ask(&[bins([0])]);
+    assert!((once - 1.0 / (10.0 + 25.0 / 12.0)).abs() < 1e-12);
+    assert!((ask(&[bins([0]), bins([0])]) - once).abs() < 1e-12);
+    let mut sum = cell(bins([0]).region, 10_000);
     sum.quantities = BTreeSet::from([Quantity::Rows, Quantity::Sum("income".into())]);
-    assert!(ask(&[bins([0]), sum]).value() > ask(&[bins([0])]).value());
+    let precision = 12.0 / 25.0 + 12_000_000.0 / 1e8;
+    assert!((ask(&[bins([0]), sum]) - 1.0 / (10.0 + 1.0 / precision)).abs() < 1e-12);
 }
 
 #[test]
