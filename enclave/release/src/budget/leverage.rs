@@ -4,6 +4,8 @@
 //! released before, either the cells are solved for or the atoms, whichever are fewer; new cells are then taken one after
 //! the other by what each shares with those taken before.
 
+use std::collections::BTreeMap;
+
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice, linalg::general_mat_mul};
 
 use super::{
@@ -50,9 +52,15 @@ impl Leverage {
             let none = || Array2::zeros((0, 0));
             return Some(Self { shares: vec![], others, gains: none(), shared: none(), taken: none(), settled: 0 });
         }
-        let told = precisions.iter().zip(&atoms.of_sets).enumerate();
-        let told = told.filter(|(_, (precision, atoms))| **precision > 0.0 && !atoms.is_empty());
-        let told: Vec<(usize, f64)> = told.map(|(set, (precision, _))| (set, *precision)).collect();
+        // Sets of the same rows are one that was told of several times.
+        let mut told: BTreeMap<&[u32], (usize, f64)> = BTreeMap::new();
+        for (set, (precision, within)) in precisions.iter().zip(&atoms.of_sets).enumerate() {
+            if *precision > 0.0 && !within.is_empty() {
+                told.entry(within).or_insert((set, 0.0)).1 += precision;
+            }
+        }
+        let mut told: Vec<(usize, f64)> = told.into_values().collect();
+        told.sort_unstable_by_key(|(set, _)| *set);
         let earlier = Earlier { atoms, told: &told, new, small: &small_atoms };
         let (shares, gains, shared) =
             if told.len() <= atoms.sizes.len() { earlier.by_cells()? } else { earlier.by_atoms()? };
@@ -82,11 +90,13 @@ impl Leverage {
         let mut largest = 0.0_f64;
         for (share, gain) in self.shares.iter().zip(self.gains.row(cell)) {
             let more = gain * gain / spread;
+            // What is not a number compares with nothing.
+            (share + more).is_finite().then_some(())?;
             if more > NOTHING {
                 largest = largest.max(share + more);
             }
         }
-        largest.is_finite().then_some(Addition { cell, spread, largest })
+        Some(Addition { cell, spread, largest })
     }
 
     /// L + k·k'/(x'Nk + λ).
@@ -128,6 +138,7 @@ impl Leverage {
 /// What was told before: sets with their precisions.
 struct Earlier<'a> {
     atoms: &'a Atoms,
+    /// Ascending.
     told: &'a [(usize, f64)],
     new: &'a [usize],
     small: &'a [usize],
