@@ -211,7 +211,7 @@ impl Plan {
         let atoms = Atoms::of(&self.sets, groups, &fixed)?;
         // As the stricter limit asks: then the same atoms are looked at for both.
         let limit = f64::from(self.limits.together.min(self.limits.organisation)) / 1_000.0;
-        let (new, priced) = self.new(&atoms, Leverage::most(&atoms, limit));
+        let (new, priced) = self.sorted(&atoms, Leverage::most(&atoms, limit));
         let precisions = |told: fn(&Set) -> &BTreeMap<Quantity, Told>| -> Vec<f64> {
             self.sets.all.iter().map(|set| Set::precision(told(set))).collect()
         };
@@ -224,33 +224,39 @@ impl Plan {
     }
 
     /// The new cells, and the sets of those that are priced: the first ones, as many as can be.
-    fn new(&self, atoms: &Atoms, most: usize) -> (Vec<New>, Vec<usize>) {
-        let mut priced = Vec::new();
-        let mut state = |new: &Option<(usize, BTreeMap<Quantity, f64>)>| {
-            let Some((set, tells)) = new else { return New::Elsewhere };
-            let known = self.sets.all.get(*set);
-            let untold = |quantity: &Quantity| {
-                known.and_then(|set| set.together.get(quantity)).is_none_or(|told| told.fresh <= 0.0)
-            };
-            let tells = tells.iter().filter(|(quantity, _)| untold(quantity));
-            let tells: BTreeMap<Quantity, f64> = tells.map(|(told, precision)| (told.clone(), *precision)).collect();
-            if tells.is_empty() {
-                return New::Nothing;
-            }
-            if atoms.uncountable.get(*set) != Some(&false) {
-                return New::Uncountable;
-            }
-            if atoms.of_sets.get(*set).is_none_or(Vec::is_empty) {
-                return New::Nothing;
-            }
-            if priced.len() == most {
-                return New::Elsewhere;
-            }
-            priced.push(*set);
-            New::Priced { set: *set, place: priced.len() - 1, tells }
-        };
-        let new = self.sets.new.iter().map(&mut state).collect();
-        (new, priced)
+    fn sorted(&self, atoms: &Atoms, most: usize) -> (Vec<New>, Vec<usize>) {
+        let (mut sorted, mut priced) = (Vec::with_capacity(self.sets.new.len()), Vec::new());
+        for new in &self.sets.new {
+            let new = new.as_ref().map_or(New::Elsewhere, |(set, tells)| self.state(*set, tells, atoms, priced.len()));
+            sorted.push(match new {
+                New::Priced { place, .. } if place >= most => New::Elsewhere,
+                New::Priced { set, .. } => {
+                    priced.push(set);
+                    new
+                }
+                New::Nothing | New::Uncountable | New::Elsewhere => new,
+            });
+        }
+        (sorted, priced)
+    }
+
+    /// A new cell of this set that would be priced at this place.
+    fn state(&self, set: usize, tells: &BTreeMap<Quantity, f64>, atoms: &Atoms, place: usize) -> New {
+        let known = self.sets.all.get(set);
+        let told =
+            |quantity: &Quantity| known.and_then(|set| set.together.get(quantity)).is_some_and(|told| told.fresh > 0.0);
+        let untold = tells.iter().filter(|(quantity, _)| !told(quantity));
+        let tells: BTreeMap<Quantity, f64> =
+            untold.map(|(quantity, precision)| (quantity.clone(), *precision)).collect();
+        if tells.is_empty() {
+            New::Nothing
+        } else if atoms.uncountable.get(set) != Some(&false) {
+            New::Uncountable
+        } else if atoms.of_sets.get(set).is_none_or(Vec::is_empty) {
+            New::Nothing
+        } else {
+            New::Priced { set, place, tells }
+        }
     }
 }
 

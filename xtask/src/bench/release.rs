@@ -137,7 +137,8 @@ const HISTORY: &[Wanted] = &[
     row("audit.new", "its cells", "", Goal::None),
     row("audit.counted", "remainders to be counted", "", Goal::None),
     row("budget.wall", "information budget of a question", "ms", Goal::AtMost(2_000.0)),
-    row("budget.atoms", "atoms", "", Goal::None),
+    row("budget.sets", "different sets released before", "", Goal::None),
+    row("budget.groups", "groups of rows", "", Goal::None),
     row("history.bytes", "the history", "MiB", Goal::None),
     row("history.decoded", "read", "ms", Goal::None),
 ];

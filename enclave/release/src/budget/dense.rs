@@ -130,11 +130,11 @@ fn dot(one: &[f64], other: &[f64]) -> f64 {
 }
 
 fn rows<'a>(matrix: &ArrayView2<'a, f64>, from: usize, to: usize) -> ArrayView2<'a, f64> {
-    matrix.clone().slice_axis_move(Axis(0), Slice::from(from..to))
+    (*matrix).slice_axis_move(Axis(0), Slice::from(from..to))
 }
 
 fn columns<'a>(matrix: &ArrayView2<'a, f64>, from: usize, to: usize) -> ArrayView2<'a, f64> {
-    matrix.clone().slice_axis_move(Axis(1), Slice::from(from..to))
+    (*matrix).slice_axis_move(Axis(1), Slice::from(from..to))
 }
 
 /// Order up to which rows are worked on singly.

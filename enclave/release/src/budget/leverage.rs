@@ -71,7 +71,7 @@ impl Leverage {
     /// How many new cells can be priced beside these atoms.
     pub(crate) fn most(atoms: &Atoms, limit: f64) -> usize {
         let small = atoms.sizes.iter().filter(|size| **size * limit < 1.0).count();
-        if small == 0 { usize::MAX } else { MOST_NEW.min(MOST_GAINS / small) }
+        MOST_GAINS.checked_div(small).map_or(usize::MAX, |most| most.min(MOST_NEW))
     }
 
     /// What no contribution exceeds.
@@ -152,47 +152,62 @@ impl Earlier<'_> {
     fn by_cells(&self) -> Option<Solved> {
         let order = self.told.len();
         (order <= MOST_SOLVED).then_some(())?;
-        let mut row_of: Vec<Option<usize>> = vec![None; self.atoms.of_sets.len()];
-        for (row, (set, _)) in self.told.iter().enumerate() {
-            *row_of.get_mut(*set)? = Some(row);
-        }
-        let told_of =
-            |sets: &Vec<u32>| sets.iter().filter_map(|set| row_of.get(*set as usize).copied().flatten()).collect();
-        let rows_of: Vec<Vec<usize>> = self.atoms.sets.iter().map(told_of).collect();
-        let mut whitening = Array2::zeros((order, order));
-        for ((row, mut line), (set, precision)) in whitening.rows_mut().into_iter().enumerate().zip(self.told) {
-            for atom in self.atoms.of_sets.get(*set)? {
-                let size = self.atoms.sizes.get(*atom as usize)?;
-                let rows = rows_of.get(*atom as usize)?.iter().take_while(|other| **other <= row);
-                rows.for_each(|other| line.get_mut(*other).into_iter().for_each(|shared| *shared += size));
-            }
-            *line.get_mut(row)? += 1.0 / precision;
-        }
+        let rows_of = self.rows_of();
+        let mut whitening = self.shared_by_cells(&rows_of)?;
         whiten(&mut whitening.view_mut())?;
-        let mut shared_with = Array2::zeros((order, self.new.len()));
-        let mut shared = Array2::zeros((self.new.len(), self.new.len()));
+        let mut shared_with = Array2::<f64>::zeros((order, self.new.len()));
+        let mut shared = Array2::<f64>::zeros((self.new.len(), self.new.len()));
         let news = self.news();
-        for (atom, size) in self.atoms.sizes.iter().enumerate() {
-            let new = news.get(atom)?;
+        for ((size, new), rows) in self.atoms.sizes.iter().zip(&news).zip(&rows_of) {
             for column in new {
-                let rows = rows_of.get(atom)?.iter();
-                rows.for_each(|row| {
-                    shared_with.get_mut((*row, *column)).into_iter().for_each(|shared| *shared += size)
-                });
-                new.iter()
-                    .for_each(|other| shared.get_mut((*other, *column)).into_iter().for_each(|value| *value += size));
+                for row in rows {
+                    *shared_with.get_mut((*row, *column))? += size;
+                }
+                for other in new {
+                    *shared.get_mut((*other, *column))? += size;
+                }
             }
         }
         let known = lower_by(&whitening.view(), &shared_with.view());
         general_mat_mul(-1.0, &known.t(), &known, 1.0, &mut shared);
         let solved = transposed_by(&whitening.view(), &known.view());
-        let mut gains = Array2::zeros((self.small.len(), self.new.len()));
+        let mut gains = Array2::<f64>::zeros((self.small.len(), self.new.len()));
+        let mut sums: Vec<&[usize]> = Vec::with_capacity(self.small.len());
         for (atom, mut line) in self.small.iter().zip(gains.rows_mut()) {
-            rows_of.get(*atom)?.iter().for_each(|row| line -= &solved.row(*row));
-            news.get(*atom)?.iter().for_each(|new| line.get_mut(*new).into_iter().for_each(|gain| *gain += 1.0));
+            let rows = rows_of.get(*atom)?;
+            rows.iter().for_each(|row| line -= &solved.row(*row));
+            for new in news.get(*atom)? {
+                *line.get_mut(*new)? += 1.0;
+            }
+            sums.push(rows);
         }
-        let small: Vec<&[usize]> = self.small.iter().filter_map(|atom| rows_of.get(*atom)).map(Vec::as_slice).collect();
-        Some((lengths(&whitening.view(), &small), gains.t().as_standard_layout().into_owned(), shared))
+        Some((lengths(&whitening.view(), &sums), gains.t().as_standard_layout().into_owned(), shared))
+    }
+
+    /// Of each atom the places of the sets told that it is in, ascending.
+    fn rows_of(&self) -> Vec<Vec<usize>> {
+        let mut rows_of = vec![Vec::new(); self.atoms.sizes.len()];
+        for (row, (set, _)) in self.told.iter().enumerate() {
+            for atom in self.atoms.of_sets.get(*set).into_iter().flatten() {
+                rows_of.get_mut(*atom as usize).into_iter().for_each(|rows: &mut Vec<usize>| rows.push(row));
+            }
+        }
+        rows_of
+    }
+
+    /// The lower triangle of G + Λ, a row at a time.
+    fn shared_by_cells(&self, rows_of: &[Vec<usize>]) -> Option<Array2<f64>> {
+        let mut shared = Array2::<f64>::zeros((self.told.len(), self.told.len()));
+        for ((row, mut line), (set, precision)) in shared.rows_mut().into_iter().enumerate().zip(self.told) {
+            for atom in self.atoms.of_sets.get(*set)? {
+                let size = self.atoms.sizes.get(*atom as usize)?;
+                for other in rows_of.get(*atom as usize)?.iter().take_while(|other| **other <= row) {
+                    *line.get_mut(*other)? += size;
+                }
+            }
+            *line.get_mut(row)? += 1.0 / precision;
+        }
+        Some(shared)
     }
 
     /// With T'T = E = (1 + N^½·X'Λ⁻¹X·N^½)⁻¹ and U = N^½·Xₙ': Lₐₐ = (1 - Eₐₐ)/Nₐ, k = N^-½·E·U, and U'E·U.
@@ -204,14 +219,14 @@ impl Earlier<'_> {
             *precision_of.get_mut(*set)? = *precision;
         }
         let roots: Vec<f64> = self.atoms.sizes.iter().map(|size| size.sqrt()).collect();
-        let mut whitening = Array2::zeros((order, order));
+        let mut whitening = Array2::<f64>::zeros((order, order));
         for (atom, mut line) in whitening.rows_mut().into_iter().enumerate() {
             for set in self.atoms.sets.get(atom)? {
                 let precision = precision_of.get(*set as usize)?;
-                let before = self.atoms.of_sets.get(*set as usize)?.iter().take_while(|other| **other as usize <= atom);
-                before.for_each(|other| {
-                    line.get_mut(*other as usize).into_iter().for_each(|weight| *weight += precision);
-                });
+                for other in self.atoms.of_sets.get(*set as usize)?.iter().take_while(|other| **other as usize <= atom)
+                {
+                    *line.get_mut(*other as usize)? += precision;
+                }
             }
             let root = *roots.get(atom)?;
             line.iter_mut().zip(&roots).for_each(|(weight, other)| *weight *= root * other);
