@@ -123,7 +123,7 @@ impl World {
 
     fn audit(&self, history: &History, dice: &mut Dice, figures: &mut Figures) -> Outcome<()> {
         let new = self.question(dice);
-        let setting = Setting { least: LEAST, current: versions(), vacant: Vec::new() };
+        let setting = Setting { least: LEAST, current: versions(), vacant: Vec::new(), known: Vec::new() };
         let mut spent = Duration::ZERO;
         let mut counted = 0;
         let begun = Instant::now();

@@ -20,8 +20,11 @@
 pub mod audit;
 pub(crate) mod blocks;
 mod encoding;
+mod index;
 pub(crate) mod layers;
+mod places;
 mod remainders;
+mod unions;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -10,6 +10,8 @@
 //! - *two cells that overlap*: the difference of their totals is of the rows that are in one alone, and is refused when
 //!   both sides are few, or when somebody stands out in the sums of both together. Of pairs that surely have many subjects
 //!   on a side, the latter is counted of those whose numbers of subjects are nearest, up to a bound;
+//! - *unions of a layer's cells, and those of another layer*: as cells, in all of the ways above; which ones need looking
+//!   at is argued in `unions`;
 //! - *a cell and the same one at an earlier version*: the rows of the loads between, a set like any other. Where rows were
 //!   replaced, nobody can count what changed: the same region again is refused, and so is one of several that make it up
 //!   together; others are judged by the rows at hand.
@@ -17,22 +19,25 @@
 //! Safe is: as many subjects of every unit as the rule says, and none that dominates. *No row at all* is as bad as few: the
 //! cell rules make absent and suppressed cells look alike, and an audit that let nothing pass but stopped at one would tell
 //! the two apart, for anybody's neighbours one by one. It is let pass only where it tells nothing of anybody, in rows that
-//! the setting calls *vacant*: outside of all declared bins, or outside of what a load is declared to cover.
+//! the setting calls *vacant*: outside of all declared bins, or outside of what a load is declared to cover. Rows that
+//! everybody *knows* who has, as those without a partner in a join, are vacant if there are none at all: that is counted
+//! too, since that there are none of some cell only says of those whom it is known of that they are not in it.
 //!
 //! Not looked at, and left to the information budget: other sums of released cells with weights; cells of other tables,
-//! even of the same subjects; overlaps of more than two cells. Dominance depends on measured values, as it does in the cell
+//! even of the same subjects; unions that overlap more than one other. Dominance depends on measured values, as it does in the cell
 //! rules: a refusal for it says that somebody stands out, which is the price that INSEE's and ACRO's rules pay too.
 //!
 //! Source: Chin and Özsoyoğlu 1982 and Kenthapadi, Mishra and Nissim 2005 for auditing and simulatability; Hundepool et al.
 //! 2012, chapters 4 and 5, for differencing and linked tables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
     Cell, History, Quantity, Versions,
     blocks::Block,
+    index::Index,
     layers::{Field, TooWide},
-    remainders::{Crossing, Finding, Held, Kind, Search},
+    remainders::{Crossing, Finding, Kind, Lefts, Rows, Search},
 };
 use crate::space::{Facts, Region};
 
@@ -45,6 +50,9 @@ pub struct Setting {
     pub current: Versions,
     /// Rows whose absence tells nothing of anybody.
     pub vacant: Vec<Region>,
+    /// Rows that everybody knows who has, as those without a partner in a join: if there are none at all, then that there
+    /// are none tells nothing of anybody.
+    pub known: Vec<Region>,
 }
 
 /// Rows to be counted: those of disjoint regions, together.
@@ -72,8 +80,9 @@ pub struct Counted {
 pub struct Audit {
     grounds: Vec<Ground>,
     least: u64,
-    counted: BTreeMap<Remainder, Counted>,
     pending: Vec<Remainder>,
+    /// Of each that is pending, the ground and its number there.
+    asked: Vec<(usize, usize)>,
     withheld: BTreeMap<usize, Reason>,
 }
 
@@ -82,10 +91,30 @@ pub struct Audit {
 struct Ground {
     field: Field,
     vacant: Vec<Block>,
+    /// Vacant if nobody has any of them; by the numbers that they are counted under.
+    known: Vec<(Block, usize)>,
+    counts: Counts,
     /// Of each cell, whether it still is to leave.
     stands: Vec<bool>,
     /// What can be told apart as long as these stand; made when it is needed.
-    findings: Option<Vec<Finding>>,
+    findings: Option<Vec<Numbered>>,
+    /// Whether these are of unions: looked at once no cell falls any more for what it tells with single ones.
+    unions: bool,
+    lefts: Lefts,
+}
+
+/// A finding, and the numbers of what must be counted of it.
+#[derive(Debug)]
+struct Numbered {
+    finding: Finding,
+    counts: Vec<usize>,
+}
+
+/// What is to be counted of one ground, and was; each once.
+#[derive(Debug, Default)]
+struct Counts {
+    numbers: HashMap<(Rows, u64), usize>,
+    counted: Vec<Option<Counted>>,
 }
 
 /// Which of the new cells may not leave, by their places, and why. The reasons are for the steward alone.
@@ -128,15 +157,20 @@ impl Audit {
         for (facts, new) in of_facts {
             match Field::of(facts, history, &new, &setting.current) {
                 Ok(field) => {
-                    let vacant = setting.vacant.iter().filter_map(|region| field.atlas.block(region)).collect();
+                    let blocks = |regions: &[Region]| -> Vec<Block> {
+                        regions.iter().filter_map(|region| field.atlas.block(region)).collect()
+                    };
+                    let (vacant, known) = (blocks(&setting.vacant), blocks(&setting.known));
+                    let mut counts = Counts::default();
+                    let known = known.into_iter().map(|block| (block.clone(), counts.number(Rows::from([block]), 0))).collect();
                     let stands = vec![true; field.cells.len()];
-                    grounds.push(Ground { field, vacant, stands, findings: None });
+                    grounds.push(Ground { field, vacant, known, counts, stands, findings: None, unions: false, lefts: Lefts::default() });
                 }
                 Err(TooWide) => withheld.extend(new.iter().map(|(place, _)| (*place, Reason::Countless))),
             }
         }
         let mut audit =
-            Self { grounds, least: setting.least.max(1), counted: BTreeMap::new(), pending: Vec::new(), withheld };
+            Self { grounds, least: setting.least.max(1), pending: Vec::new(), asked: Vec::new(), withheld };
         audit.advance();
         audit
     }
@@ -154,7 +188,11 @@ impl Audit {
         if counts.len() != self.pending.len() {
             return Err(AuditError::Counts);
         }
-        self.counted.extend(std::mem::take(&mut self.pending).into_iter().zip(counts.iter().copied()));
+        self.pending.clear();
+        for ((ground, number), count) in std::mem::take(&mut self.asked).into_iter().zip(counts) {
+            let ground = self.grounds.get_mut(ground);
+            ground.into_iter().for_each(|ground| ground.counts.keep(number, *count));
+        }
         self.advance();
         Ok(())
     }
@@ -170,31 +208,26 @@ impl Audit {
     /// Withholds cells until what stands is safe, or something must be counted first. Each round withholds a cell or is
     /// the last, so that it ends.
     fn advance(&mut self) {
-        let mut pending = BTreeSet::new();
-        for Ground { field, vacant, stands, findings: found } in &mut self.grounds {
-            let empty = |rows: &[Block]| rows.iter().all(|piece| covered(piece, vacant));
+        for (number, ground) in self.grounds.iter_mut().enumerate() {
+            let Ground { field, vacant, known, counts, stands, findings: found, unions, lefts } = ground;
+            let index = Index::of(field);
             loop {
                 let findings = &*found.get_or_insert_with(|| {
-                    Search {
-                        field,
-                        stands,
-                        least: self.least,
-                        vacant: &empty,
-                        findings: Vec::new(),
-                        held: Held::default(),
-                    }
-                    .run()
+                    let search = Search::new(field, &index, lefts, stands, self.least);
+                    let findings = if *unions { search.unions() } else { search.cells() };
+                    findings.into_iter().map(|finding| Numbered::of(finding, counts)).collect()
                 });
-                let ledger = Ledger { field, least: self.least, counted: &self.counted, empty: &empty };
-                let missing = ledger.missing(findings);
+                let missing = counts.missing(findings, known);
                 if !missing.is_empty() && missing.len() <= MOST_REMAINDERS {
-                    pending.extend(missing);
+                    self.pending.extend(counts.remainders(&missing, field));
+                    self.asked.extend(missing.into_iter().map(|missing| (number, missing)));
                     break;
                 }
-                let fallen = ledger.fallen(findings, stands);
-                if fallen.is_empty() {
+                let fallen = Ledger::new(self.least, counts, vacant, known).fallen(findings, stands);
+                if fallen.is_empty() && *unions {
                     break;
                 }
+                *unions = fallen.is_empty();
                 for (place, reason) in fallen {
                     stands.get_mut(place).into_iter().for_each(|stands| *stands = false);
                     let places = field.cells.get(place).map(|cell| cell.new.as_slice());
@@ -203,7 +236,6 @@ impl Audit {
                 *found = None;
             }
         }
-        self.pending = pending.into_iter().collect();
     }
 }
 
@@ -219,62 +251,88 @@ impl Verdict {
     }
 }
 
-/// What was counted, held against what was found.
-struct Ledger<'a> {
-    field: &'a Field,
-    least: u64,
-    counted: &'a BTreeMap<Remainder, Counted>,
-    empty: &'a dyn Fn(&[Block]) -> bool,
+impl Numbered {
+    fn of(finding: Finding, numbers: &mut Counts) -> Self {
+        let counts = match &finding.kind {
+            Kind::Left { rows, told, .. } => vec![numbers.number(rows.clone(), *told)],
+            Kind::Crossing(crossing) => {
+                let mut counts = Vec::new();
+                // Both rests together come first, if whoever stands out is looked for.
+                if crossing.told != 0 {
+                    counts.push(
+                        numbers.number([&*crossing.ours, &*crossing.theirs].concat().into(), crossing.told),
+                    );
+                }
+                if !crossing.many {
+                    counts.extend([&crossing.ours, &crossing.theirs].map(|rows| numbers.number(rows.clone(), 0)));
+                }
+                counts
+            }
+            Kind::Apart { .. } | Kind::Replaced | Kind::Countless => Vec::new(),
+        };
+        Self { finding, counts }
+    }
 }
 
-impl Ledger<'_> {
-    fn remainder(&self, rows: &[Block], told: u64) -> Remainder {
-        let quantities = self.field.quantities.iter().enumerate().filter(|(bit, _)| told & (1 << bit) != 0);
-        Remainder {
-            regions: rows.iter().map(|piece| self.field.atlas.region(piece)).collect(),
-            quantities: quantities.map(|(_, quantity)| quantity.clone()).collect(),
+impl Counts {
+    /// The number of these rows and quantities.
+    fn number(&mut self, rows: Rows, told: u64) -> usize {
+        let next = self.counted.len();
+        let number = *self.numbers.entry((rows, told)).or_insert(next);
+        if number == next {
+            self.counted.push(None);
         }
+        number
     }
 
-    /// Remainders without a count; not all of them where they are too many.
-    fn missing(&self, findings: &[Finding]) -> BTreeSet<Remainder> {
-        let mut missing = BTreeSet::new();
-        for finding in findings {
-            let sides = match &finding.kind {
-                Kind::Left { rows, told, .. } => vec![self.remainder(rows, *told)],
-                Kind::Crossing(crossing) => self.sides(crossing),
-                Kind::Apart | Kind::Replaced | Kind::Countless => Vec::new(),
-            };
-            missing.extend(sides.into_iter().filter(|remainder| !self.counted.contains_key(remainder)));
-            if missing.len() > MOST_REMAINDERS {
-                break;
+    fn keep(&mut self, number: usize, count: Counted) {
+        self.counted.get_mut(number).into_iter().for_each(|counted| *counted = Some(count));
+    }
+
+    fn of(&self, number: usize) -> Option<Counted> {
+        self.counted.get(number).copied().flatten()
+    }
+
+    /// What these findings rest on and has no count.
+    fn missing(&self, findings: &[Numbered], known: &[(Block, usize)]) -> BTreeSet<usize> {
+        let known = known.iter().map(|(_, number)| *number).filter(|_| !findings.is_empty());
+        let all = findings.iter().flat_map(|finding| &finding.counts).copied().chain(known);
+        all.filter(|number| self.of(*number).is_none()).collect()
+    }
+
+    fn remainders(&self, numbers: &BTreeSet<usize>, field: &Field) -> Vec<Remainder> {
+        let mut asked: Vec<_> = self.numbers.iter().filter(|(_, number)| numbers.contains(number)).collect();
+        asked.sort_unstable_by_key(|(_, number)| **number);
+        let remainder = |((rows, told), _): (&(Rows, u64), &usize)| {
+            let quantities = field.quantities.iter().enumerate().filter(|(bit, _)| told & (1 << bit) != 0);
+            Remainder {
+                regions: rows.iter().map(|piece| field.atlas.region(piece)).collect(),
+                quantities: quantities.map(|(_, quantity)| quantity.clone()).collect(),
             }
-        }
-        missing
+        };
+        asked.into_iter().map(remainder).collect()
     }
+}
 
-    /// What must be counted of two cells that overlap.
-    fn sides(&self, crossing: &Crossing) -> Vec<Remainder> {
-        let mut sides = Vec::new();
-        if !crossing.many {
-            sides.extend([self.remainder(&crossing.ours, 0), self.remainder(&crossing.theirs, 0)]);
-        }
-        if crossing.told != 0 {
-            sides.push(self.together(crossing));
-        }
-        sides
-    }
+/// What was counted, held against what was found.
+struct Ledger<'a> {
+    least: u64,
+    counts: &'a Counts,
+    vacant: Vec<&'a Block>,
+}
 
-    /// Both rests of two cells that overlap.
-    fn together(&self, crossing: &Crossing) -> Remainder {
-        self.remainder(&[crossing.ours.as_slice(), &crossing.theirs].concat(), crossing.told)
+impl<'a> Ledger<'a> {
+    fn new(least: u64, counts: &'a Counts, vacant: &'a [Block], known: &'a [(Block, usize)]) -> Self {
+        let nobody = |number: usize| counts.of(number).is_some_and(|counted| counted.rows == 0);
+        let known = known.iter().filter(|(_, number)| nobody(*number)).map(|(block, _)| block);
+        Self { least, counts, vacant: vacant.iter().chain(known).collect() }
     }
 
     /// The cells that fall now: of each difference that tells of few, one without which it cannot be made.
-    fn fallen(&self, findings: &[Finding], stands: &[bool]) -> BTreeMap<usize, Reason> {
+    fn fallen(&self, findings: &[Numbered], stands: &[bool]) -> BTreeMap<usize, Reason> {
         let mut fallen = BTreeMap::new();
-        for finding in findings {
-            let Some(reason) = self.fault(&finding.kind) else { continue };
+        for Numbered { finding, counts } in findings {
+            let Some(reason) = self.fault(&finding.kind, counts) else { continue };
             let broken = finding.parties.iter().any(|party| fallen.contains_key(party));
             let standing = finding.parties.iter().find(|party| stands.get(**party) == Some(&true));
             if let (false, Some(party)) = (broken, standing) {
@@ -284,50 +342,50 @@ impl Ledger<'_> {
         fallen
     }
 
-    fn fault(&self, kind: &Kind) -> Option<Reason> {
+    fn fault(&self, kind: &Kind, counts: &[usize]) -> Option<Reason> {
         match kind {
-            Kind::Left { rows, told, stale } => match self.counted.get(&self.remainder(rows, *told)) {
+            Kind::Left { rows, stale, .. } => match counts.first().and_then(|number| self.counts.of(*number)) {
                 None => Some(Reason::Countless),
-                Some(counted) if counted.rows == 0 && (self.empty)(rows) && *stale => Some(Reason::Replaced),
-                Some(counted) if counted.rows == 0 => (!(self.empty)(rows)).then_some(Reason::Few),
+                Some(counted) if counted.rows == 0 && *stale && self.tells_nothing(rows) => Some(Reason::Replaced),
+                Some(counted) if counted.rows == 0 => (!self.tells_nothing(rows)).then_some(Reason::Few),
                 Some(counted) if counted.subjects < self.least => Some(Reason::Few),
                 Some(counted) => counted.dominated.then_some(Reason::Dominated),
             },
-            Kind::Crossing(crossing) => self.crossing(crossing),
-            Kind::Apart => Some(Reason::Few),
+            Kind::Crossing(crossing) => self.crossing(crossing, counts),
+            Kind::Apart { left } => {
+                (!left.as_ref().is_some_and(|left| self.tells_nothing(left))).then_some(Reason::Few)
+            }
             Kind::Replaced => Some(Reason::Replaced),
             Kind::Countless => Some(Reason::Countless),
         }
     }
 
-    fn crossing(&self, crossing: &Crossing) -> Option<Reason> {
-        let count = |rows: &[Block]| self.counted.get(&self.remainder(rows, 0));
-        let many = |rows: &[Block]| count(rows).is_some_and(|side| side.subjects >= self.least);
-        let none = |rows: &[Block]| count(rows).is_some_and(|side| side.rows == 0) && (self.empty)(rows);
-        if !crossing.many && !many(&crossing.ours) && !many(&crossing.theirs) {
-            if count(&crossing.ours).is_none() || count(&crossing.theirs).is_none() {
-                return Some(Reason::Countless);
+    fn crossing(&self, crossing: &Crossing, counts: &[usize]) -> Option<Reason> {
+        let counted: Vec<Option<Counted>> = counts.iter().map(|number| self.counts.of(*number)).collect();
+        if let (false, [.., ours, theirs]) = (crossing.many, counted.as_slice()) {
+            let (Some(ours), Some(theirs)) = (ours, theirs) else { return Some(Reason::Countless) };
+            let nobody = |side: &Counted, rows: &[Block]| side.rows == 0 && self.tells_nothing(rows);
+            if ours.subjects < self.least && theirs.subjects < self.least {
+                return match nobody(ours, &crossing.ours) && nobody(theirs, &crossing.theirs) {
+                    true if crossing.stale => Some(Reason::Replaced),
+                    true => None,
+                    false => Some(Reason::Few),
+                };
             }
-            let nobody = none(&crossing.ours) && none(&crossing.theirs);
-            return match (nobody, crossing.stale) {
-                (true, false) => None,
-                (true, true) => Some(Reason::Replaced),
-                (false, _) => Some(Reason::Few),
-            };
         }
         if crossing.told == 0 {
             return None;
         }
-        match self.counted.get(&self.together(crossing)) {
+        match counted.first().copied().flatten() {
             None => Some(Reason::Countless),
             Some(both) => both.dominated.then_some(Reason::Dominated),
         }
     }
-}
 
-/// Whether all rows of a block are vacant.
-fn covered(block: &Block, vacant: &[Block]) -> bool {
-    block.minus(&vacant.iter().collect::<Vec<_>>(), MOST_PIECES).is_some_and(|left| left.is_empty())
+    /// Whether nobody's absence from these rows tells anything of anybody.
+    fn tells_nothing(&self, rows: &[Block]) -> bool {
+        rows.iter().all(|piece| piece.minus(&self.vacant, MOST_PIECES).is_some_and(|left| left.is_empty()))
+    }
 }
 
 /// Most remainders that are counted for one question; beyond, what cannot be counted is withheld.

@@ -18,6 +18,17 @@ pub(crate) struct Block {
     sets: Vec<(u8, BinSet)>,
 }
 
+/// How much of a block others have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Filled {
+    /// All of it.
+    Wholly,
+    /// All but what is in some bins of one dimension: a block again.
+    But(Block),
+    /// Less, or what cannot be told.
+    Partly,
+}
+
 impl Atlas {
     /// Of these regions; `None` where they name more dimensions than are numbered.
     pub(crate) fn of<'a>(facts: &Facts, regions: impl Iterator<Item = &'a Region>) -> Option<Self> {
@@ -80,12 +91,62 @@ impl Block {
         self.shared(other).all(|(left, right)| meet(left, right))
     }
 
-    /// Whether one certain point of the other, its first, is in this one: what has not that has not all of it.
-    pub(crate) fn has_corner(&self, other: &Self) -> bool {
-        self.sets.iter().all(|(place, set)| {
-            let first = other.set(*place).and_then(|set| set.runs().next()).map_or(0, |(first, _)| first);
-            set.contains(first)
-        })
+    /// The rows of both.
+    pub(crate) fn and(&self, other: &Self) -> Option<Self> {
+        let mut sets: BTreeMap<u8, BinSet> = self.sets.iter().cloned().collect();
+        for (place, set) in &other.sets {
+            let both = sets.get(place).map_or_else(|| set.clone(), |ours| ours.and(set));
+            if both.is_empty() {
+                return None;
+            }
+            sets.insert(*place, both);
+        }
+        Some(Self::new(sets.into_iter().collect()))
+    }
+
+    /// How others, of which no two share a row, lie in this one together.
+    pub(crate) fn filled(&self, parts: &[&Self]) -> Filled {
+        let sets = |dimension: u8| parts.iter().map(move |part| part.set(dimension));
+        let cut: BTreeSet<u8> = parts.iter().flat_map(|part| &part.sets).map(|(place, _)| *place).collect();
+        let all = |dimension: u8| self.set(dimension).cloned().unwrap_or_else(everything);
+        let whole = |dimension: &u8| {
+            let all = all(*dimension);
+            sets(*dimension).all(|set| set.is_none_or(|set| set.covers(&all)))
+        };
+        let cut: Vec<u8> = cut.into_iter().filter(|dimension| !whole(dimension)).collect();
+        let (mut narrowed, mut hull) = (Vec::new(), Some(1_u128));
+        for dimension in &cut {
+            let all = all(*dimension);
+            let union: BinSet = sets(*dimension).flat_map(|set| set.unwrap_or(&all).runs()).collect();
+            let union = union.and(&all);
+            hull = hull.and_then(|hull| hull.checked_mul(union.count().into()));
+            if union != all {
+                narrowed.push((*dimension, all.minus(&union)));
+            }
+        }
+        let volume = |part: &&Self| {
+            let shared = |dimension: &u8| match (part.set(*dimension), self.set(*dimension)) {
+                (Some(ours), Some(theirs)) => ours.shared(theirs),
+                (Some(set), None) | (None, Some(set)) => set.count(),
+                (None, None) => everything().count(),
+            };
+            cut.iter().try_fold(1_u128, |volume, dimension| volume.checked_mul(shared(dimension).into()))
+        };
+        // No two share a row: together they have as many points as each by itself.
+        let full = match (hull, parts.iter().map(volume).sum::<Option<u128>>()) {
+            (Some(hull), Some(parts)) => hull == parts,
+            (Some(_) | None, Some(_) | None) => return Filled::Partly,
+        };
+        match (full, narrowed.as_slice()) {
+            (false, _) => Filled::Partly,
+            (true, []) => Filled::Wholly,
+            (true, [(dimension, rest)]) => {
+                let mut sets: BTreeMap<u8, BinSet> = self.sets.iter().cloned().collect();
+                sets.insert(*dimension, rest.clone());
+                Filled::But(Self::new(sets.into_iter().collect()))
+            }
+            (true, _) => Filled::Partly,
+        }
     }
 
     /// The sets of the dimensions that both restrict.
@@ -196,7 +257,7 @@ fn single(set: &BinSet) -> Option<(u32, u32)> {
 }
 
 /// As [`BinSet::meets`], without making the set of both.
-fn meet(left: &BinSet, right: &BinSet) -> bool {
+pub(crate) fn meet(left: &BinSet, right: &BinSet) -> bool {
     let (mut ours, mut theirs) = (left.runs(), right.runs());
     let (mut one, mut other) = (ours.next(), theirs.next());
     while let (Some((from, to)), Some((start, end))) = (one, other) {
@@ -267,6 +328,25 @@ mod tests {
             let crumbs: Vec<Block> = others.iter().flat_map(|other| other.minus(&[&whole], 1000).unwrap()).collect();
             turned.extend(&crumbs);
             prop_assert_eq!(whole.minus(&turned, 1000).unwrap(), pieces);
+        }
+
+        #[test]
+        fn what_is_filled_has_nothing_left(one in drawn(), others in proptest::collection::vec(drawn(), 0..6)) {
+            let atlas = atlas();
+            let whole = atlas.block(&region(&one)).unwrap();
+            let mut parts: Vec<Block> = Vec::new();
+            for other in others.iter().map(|other| atlas.block(&region(other)).unwrap()) {
+                if other.meets(&whole) && parts.iter().all(|part| !part.meets(&other)) {
+                    parts.push(other);
+                }
+            }
+            let parts: Vec<&Block> = parts.iter().collect();
+            let left = whole.minus(&parts, 1000).unwrap();
+            match whole.filled(&parts) {
+                Filled::Wholly => prop_assert_eq!(left, vec![]),
+                Filled::But(rest) => prop_assert_eq!(left, vec![rest]),
+                Filled::Partly => prop_assert!(!left.is_empty()),
+            }
         }
 
         #[test]

@@ -18,6 +18,12 @@ pub(crate) struct Field {
     pub(crate) layers: Vec<Vec<usize>>,
     /// Of each cell its layer.
     pub(crate) layer_of: Vec<usize>,
+    /// The layers as they were told, with cells that were told before as well; those of the new cells last.
+    pub(crate) sheets: Vec<Vec<usize>>,
+    /// Of each cell its sheets.
+    pub(crate) sheets_of: Vec<Vec<usize>>,
+    /// The first sheet of the new cells.
+    pub(crate) new_sheets: usize,
     /// Those of which somebody's part is judged: what [`Quantity::judged`] says of those that are told.
     pub(crate) quantities: Vec<Quantity>,
     /// Which of them are sums of something measured, by bits.
@@ -35,11 +41,16 @@ pub(crate) struct Known {
     pub(crate) told: u64,
     /// By the field's units; `None` where they were not counted.
     pub(crate) subjects: Vec<Option<u64>>,
+    /// The same, and of units that were not counted how many there are at most.
+    pub(crate) most_subjects: Vec<Option<u64>>,
     /// Its rows are no longer as they were: replaced, or led elsewhere by a joined table. The rows at hand stand for them.
     pub(crate) stale: bool,
     /// Where it is among the new cells; in several places where several are the same.
     pub(crate) new: Vec<usize>,
 }
+
+/// Cells by release and the dimensions that they restrict.
+type Groups = BTreeMap<(u64, u128), Vec<usize>>;
 
 /// Why a table's cells cannot be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,12 +81,16 @@ impl Field {
             cells: Vec::new(),
             layers: Vec::new(),
             layer_of: Vec::new(),
+            sheets: Vec::new(),
+            sheets_of: Vec::new(),
+            new_sheets: 0,
             sums: sums(&quantities),
             quantities,
             classes: Vec::new(),
             units: units.into_iter().cloned().collect(),
         };
-        let mut groups: BTreeMap<(u64, u128), Vec<usize>> = BTreeMap::new();
+        let mut groups: Groups = BTreeMap::new();
+        let mut sheets: Groups = BTreeMap::new();
         let mut released: HashMap<Block, Vec<usize>> = HashMap::new();
         for Earlier { release, cell, region, stale } in &earlier {
             let Some(known) = field.known(cell, region, *stale) else { continue };
@@ -83,18 +98,31 @@ impl Field {
             if let Some(place) =
                 same.iter().find(|place| field.cells.get(**place).is_some_and(|same| same.stale == *stale))
             {
+                sheets.entry((release.sequence, known.block.signature())).or_default().push(*place);
                 field.cells.get_mut(*place).into_iter().for_each(|same| same.told |= known.told);
                 continue;
             }
             same.push(field.cells.len());
-            groups.entry((release.sequence, known.block.signature())).or_default().push(field.cells.len());
+            for groups in [&mut groups, &mut sheets] {
+                groups.entry((release.sequence, known.block.signature())).or_default().push(field.cells.len());
+            }
             field.cells.push(known);
         }
-        field.add_new(new, &fresh, &released, &mut groups);
+        field.add_new(new, &fresh, &released, (&mut groups, &mut sheets));
         field.layers = groups.into_values().flat_map(|group| field.split(group)).collect();
         field.layer_of = vec![0; field.cells.len()];
         for (layer, places) in field.layers.iter().enumerate() {
             places.iter().for_each(|place| field.layer_of.get_mut(*place).into_iter().for_each(|of| *of = layer));
+        }
+        let earlier = sheets.range(..(u64::MAX, 0)).map(|(_, group)| group.clone());
+        field.sheets = earlier.flat_map(|group| field.split(distinct(group))).collect();
+        field.new_sheets = field.sheets.len();
+        let new = sheets.range((u64::MAX, 0)..).map(|(_, group)| group.clone());
+        let new: Vec<Vec<usize>> = new.flat_map(|group| field.split(distinct(group))).collect();
+        field.sheets.extend(new);
+        field.sheets_of = vec![Vec::new(); field.cells.len()];
+        for (sheet, places) in field.sheets.iter().enumerate() {
+            places.iter().for_each(|place| field.sheets_of.get_mut(*place).into_iter().for_each(|of| of.push(sheet)));
         }
         field.classes = field.classes();
         Ok(field)
@@ -116,8 +144,9 @@ impl Field {
 
     fn known(&self, cell: &Cell, region: &Region, stale: bool) -> Option<Known> {
         let block = self.atlas.block(region)?;
-        let subjects = self.units.iter().map(|unit| cell.subjects.get(unit).copied()).collect();
-        Some(Known { block, told: self.told(cell), subjects, stale, new: Vec::new() })
+        let subjects = self.units.iter().map(|unit| subjects(cell, unit)).collect();
+        let most_subjects = self.units.iter().map(|unit| most_subjects(cell, unit)).collect();
+        Some(Known { block, told: self.told(cell), subjects, most_subjects, stale, new: Vec::new() })
     }
 
     /// New cells tell nothing new of what was released of the very same rows.
@@ -126,15 +155,17 @@ impl Field {
         new: &[(usize, &Cell)],
         fresh: &[Region],
         released: &HashMap<Block, Vec<usize>>,
-        groups: &mut BTreeMap<(u64, u128), Vec<usize>>,
+        (groups, sheets): (&mut Groups, &mut Groups),
     ) {
         let mut seen: HashMap<Block, usize> = HashMap::new();
         for ((place, cell), region) in new.iter().zip(fresh) {
             let Some(mut known) = self.known(cell, region, false) else { continue };
-            let same = released.get(&known.block).into_iter().flatten().filter_map(|same| self.cells.get(*same));
-            if let Some(same) = same.into_iter().find(|same| !same.stale) {
+            let same = released.get(&known.block).into_iter().flatten();
+            let same = same.filter_map(|place| Some((*place, self.cells.get(*place)?)));
+            if let Some((place, same)) = same.into_iter().find(|(_, same)| !same.stale) {
                 known.told &= !same.told;
                 if known.told == 0 {
+                    sheets.entry((u64::MAX, known.block.signature())).or_default().push(place);
                     continue;
                 }
             }
@@ -145,7 +176,9 @@ impl Field {
             }
             known.new.push(*place);
             seen.insert(known.block.clone(), self.cells.len());
-            groups.entry((u64::MAX, known.block.signature())).or_default().push(self.cells.len());
+            for groups in [&mut *groups, &mut *sheets] {
+                groups.entry((u64::MAX, known.block.signature())).or_default().push(self.cells.len());
+            }
             self.cells.push(known);
         }
     }
@@ -184,6 +217,28 @@ impl Field {
     pub(crate) fn of_places<'a>(&'a self, places: &'a [usize]) -> impl Iterator<Item = &'a Known> {
         places.iter().filter_map(|place| self.cells.get(*place))
     }
+}
+
+/// A join leads from a subject's name to the same name: where it was not counted, as nothing was joined, the subjects are
+/// those whose name it is. Whoever of them has no partner is a subject, too.
+fn subjects(cell: &Cell, unit: &Unit) -> Option<u64> {
+    let name = |column: &str| column.rsplit(['.', '>']).next().map(str::to_owned);
+    let led = || unit.0.rsplit_once('>').filter(|(key, led)| name(key) == name(led)).map(|(key, _)| key);
+    let of = |unit: &str| cell.subjects.get(&Unit(unit.to_owned())).copied();
+    of(&unit.0).or_else(|| of(led()?))
+}
+
+/// What a subject's own key leads to is one for each subject at most: of an answer without the join it is known so far.
+fn most_subjects(cell: &Cell, unit: &Unit) -> Option<u64> {
+    let counted = |unit: &str| cell.subjects.get(&Unit(unit.to_owned())).copied();
+    let led = || unit.0.match_indices('>').filter_map(|(end, _)| unit.0.get(..end)).filter_map(counted).min();
+    counted(&unit.0).or_else(led)
+}
+
+fn distinct(mut places: Vec<usize>) -> Vec<usize> {
+    places.sort_unstable();
+    places.dedup();
+    places
 }
 
 fn sums(quantities: &[Quantity]) -> u64 {

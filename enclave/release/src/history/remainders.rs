@@ -5,13 +5,22 @@
 //! leaves over. So of a cell and the cells inside it, only what is left beside *as many disjoint ones as there are* need
 //! be counted: what is left beside fewer of them is that and whole released cells.
 
-use std::collections::{BTreeMap, BinaryHeap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BinaryHeap, HashMap},
+    sync::Arc,
+};
 
 use super::{
     Quantity,
     blocks::Block,
+    index::Index,
     layers::{Field, Known},
+    places::Places,
 };
+
+/// Disjoint blocks.
+pub(crate) type Rows = Arc<[Block]>;
 
 /// What can be told apart, by places of cells in the field.
 #[derive(Debug, Clone)]
@@ -24,11 +33,12 @@ pub(crate) struct Finding {
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
     /// Rows of a cell that none of those inside it has; `stale` if one of these was told of rows that were replaced since.
-    Left { rows: Vec<Block>, told: u64, stale: bool },
+    Left { rows: Rows, told: u64, stale: bool },
     /// Rows of one cell alone, less rows of another alone.
     Crossing(Box<Crossing>),
-    /// Subjects of a cell that have no row in the cell inside it; fewer than may be told apart.
-    Apart,
+    /// Subjects of a cell that have no row in the cell inside it, fewer than may be told apart; where there is none, the
+    /// rows that are left.
+    Apart { left: Option<Rows> },
     /// The same rows were told of before they were replaced.
     Replaced,
     /// More than can be counted.
@@ -38,8 +48,8 @@ pub(crate) enum Kind {
 /// Two cells that overlap.
 #[derive(Debug, Clone)]
 pub(crate) struct Crossing {
-    pub(crate) ours: Vec<Block>,
-    pub(crate) theirs: Vec<Block>,
+    pub(crate) ours: Rows,
+    pub(crate) theirs: Rows,
     /// Of which quantities whoever stands out in both rests together is looked for.
     pub(crate) told: u64,
     /// It is known already that one of the rests is of enough subjects.
@@ -48,71 +58,95 @@ pub(crate) struct Crossing {
     pub(crate) stale: bool,
 }
 
-/// Looks through the cells of one field; `stands` says of each whether it still is to leave.
+/// Looks through the cells of one field: those that were released, and the new ones that still are to leave.
 pub(crate) struct Search<'a> {
-    pub(crate) field: &'a Field,
-    pub(crate) stands: &'a [bool],
-    pub(crate) least: u64,
-    pub(crate) vacant: &'a dyn Fn(&[Block]) -> bool,
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) held: Held,
+    pub(super) field: &'a Field,
+    pub(super) index: &'a Index<'a>,
+    pub(super) least: u64,
+    /// All that are looked at.
+    pub(super) here: Places,
+    /// Of these, the new ones.
+    pub(super) fresh: Places,
+    pub(super) findings: Vec<Finding>,
+    lefts: &'a Lefts,
+    held: Held,
 }
+
+/// What is left of cells beside others: it stays the same whatever is withheld.
+#[derive(Debug, Default)]
+pub(crate) struct Lefts(RefCell<HashMap<(usize, Vec<usize>), Option<Rows>>>);
 
 /// How much was found, so that it stays bounded whatever was released: in blocks.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
+struct Held {
     of_cells: BTreeMap<usize, usize>,
     all: usize,
     steps: usize,
 }
 
-impl Search<'_> {
-    /// All findings, in an order that depends on the cells alone.
-    pub(crate) fn run(mut self) -> Vec<Finding> {
-        let here: Vec<usize> =
-            (0..self.field.cells.len()).filter(|place| self.stands.get(*place) == Some(&true)).collect();
-        let fresh: Vec<usize> = here.iter().copied().filter(|place| self.is_new(*place)).collect();
-        for outer in &here {
-            let Some(cell) = self.field.cells.get(*outer) else { continue };
-            let among = if cell.new.is_empty() { &fresh } else { &here };
-            let inside = self.inside(*outer, cell, among);
+impl<'a> Search<'a> {
+    /// Of the cells that stand.
+    pub(crate) fn new(
+        field: &'a Field,
+        index: &'a Index<'a>,
+        lefts: &'a Lefts,
+        stands: &[bool],
+        least: u64,
+    ) -> Self {
+        let count = field.cells.len();
+        let here = Places::of(count, (0..count).filter(|place| stands.get(*place) == Some(&true)));
+        let new = |place: &usize| field.cells.get(*place).is_some_and(|cell| !cell.new.is_empty());
+        let fresh = Places::of(count, here.iter().filter(new));
+        Self { field, index, least, here, fresh, findings: Vec::new(), lefts, held: Held::default() }
+    }
+
+    /// What single cells tell with each other, in an order that depends on the cells alone.
+    pub(crate) fn cells(mut self) -> Vec<Finding> {
+        let mut outers = self.fresh.clone();
+        self.fresh.iter().for_each(|place| outers.join(&self.index.around(place, &self.here)));
+        for outer in outers.iter() {
+            let Some(cell) = self.field.cells.get(outer) else { continue };
+            let among = if cell.new.is_empty() { &self.fresh } else { &self.here };
+            let inside = self.inside(outer, among);
             if inside.is_empty() {
                 continue;
             }
-            self.apart(*outer, cell, &inside);
-            self.families(*outer, cell, &inside, &here);
+            let places: Vec<usize> = inside.iter().collect();
+            self.apart(outer, cell, &places);
+            self.families(outer, cell, inside);
         }
         let mut nearest = Nearest::default();
-        for ours in fresh {
-            self.replaced(ours, &here);
-            self.crossings(ours, &here, &mut nearest);
+        for ours in self.fresh.clone().iter() {
+            self.replaced(ours);
+            self.crossings(ours, &mut nearest);
         }
-        self.together(nearest);
+        for (_, (ours, theirs)) in nearest.pairs() {
+            self.crossing(ours, theirs, true);
+        }
         self.findings
     }
 
-    fn is_new(&self, place: usize) -> bool {
-        self.field.cells.get(place).is_some_and(|cell| !cell.new.is_empty())
+    pub(super) fn is_new(&self, place: usize) -> bool {
+        self.fresh.has(place)
     }
 
     /// Places of the cells strictly inside one, whatever they tell: numbers that go by different names can be functions of
     /// each other, as those of who smokes, of who does not, and of all are.
-    fn inside(&self, outer: usize, cell: &Known, among: &[usize]) -> Vec<usize> {
-        let within = |other: &Known| cell.block.covers(&other.block) && cell.block != other.block;
-        among
-            .iter()
-            .copied()
-            .filter(|place| *place != outer && self.field.cells.get(*place).is_some_and(within))
-            .collect()
+    pub(super) fn inside(&self, outer: usize, among: &Places) -> Places {
+        let mut inside = self.index.within(outer, among);
+        let same = self.index.around(outer, &inside);
+        inside.drop(&same);
+        inside
     }
 
     /// Keeps a finding; of a cell with more than are kept, only that there are.
-    fn find(&mut self, parties: Vec<usize>, kind: Kind) {
+    pub(super) fn find(&mut self, parties: Vec<usize>, kind: Kind) {
         let Some(first) = parties.first().copied() else { return };
         let blocks = 1 + match &kind {
             Kind::Left { rows, .. } => rows.len(),
             Kind::Crossing(crossing) => crossing.ours.len() + crossing.theirs.len(),
-            Kind::Apart | Kind::Replaced | Kind::Countless => 0,
+            Kind::Apart { left } => left.as_ref().map_or(0, |left| left.len()),
+            Kind::Replaced | Kind::Countless => 0,
         };
         let of_cell = self.held.of_cells.entry(first).or_default();
         if *of_cell > MOST_OF_A_CELL {
@@ -133,6 +167,12 @@ impl Search<'_> {
         self.held.of_cells.get(&place).is_some_and(|blocks| *blocks > MOST_OF_A_CELL)
     }
 
+    /// Whether as many steps were taken as may be.
+    pub(super) fn is_spent(&mut self) -> bool {
+        self.held.steps += 1;
+        self.held.steps > MOST_STEPS
+    }
+
     /// Those who can answer for a difference: the outer cell if it is new, then the new ones inside, the last one first.
     fn parties(&self, outer: usize, members: &[usize]) -> Vec<usize> {
         let inner = members.iter().rev().copied();
@@ -151,48 +191,51 @@ impl Search<'_> {
                     continue;
                 };
                 let alone = subjects(cell).zip(subjects(inner)).map_or(0, |(all, within)| all.saturating_sub(within));
-                if alone < self.least && !(alone == 0 && self.empty_tells_nothing(cell, inner)) {
-                    self.find(self.parties(outer, &[*place]), Kind::Apart);
+                if alone < self.least {
+                    let left = (alone == 0).then(|| self.left(outer, &[*place])).flatten();
+                    self.find(self.parties(outer, &[*place]), Kind::Apart { left });
                 }
             }
         }
     }
 
-    fn empty_tells_nothing(&self, cell: &Known, inner: &Known) -> bool {
-        cell.block.minus(&[&inner.block], MOST_PIECES).is_some_and(|left| (self.vacant)(&left))
-    }
-
     /// What is left of a cell beside layers inside it: beside all cells, and of quantities that not all of them tell, also
     /// beside those that do, for whoever stands out.
-    fn families(&mut self, outer: usize, cell: &Known, inside: &[usize], here: &[usize]) {
+    fn families(&mut self, outer: usize, cell: &Known, inside: Places) {
         let every = self.field.cells.iter().fold(u64::MAX, |every, cell| every & cell.told);
         let of_classes = self.field.classes.iter().copied().filter(|class| class & every == 0);
         let passes = of_classes.filter(|class| class & cell.told != 0).map(|class| (Some(class), class));
         let mut found = BTreeMap::new();
         for (telling, told) in passes.chain([(None, every & cell.told)]).collect::<Vec<_>>() {
-            let seeds: Vec<usize> = inside.iter().copied().filter(|place| self.tells(*place, telling)).collect();
+            let seeds = self.telling(&inside, telling);
             // Of an earlier cell, only differences that a new one takes part in are new; earlier ones make them smaller.
             let others = match cell.new.is_empty() {
                 false => seeds.clone(),
                 true if seeds.is_empty() => continue,
-                true => {
-                    let all = self.inside(outer, cell, here);
-                    all.into_iter().filter(|place| self.tells(*place, telling)).collect()
-                }
+                true => self.telling(&self.inside(outer, &self.here), telling),
             };
-            let outer = Outer { place: outer, cell, told, others: &others };
+            let whole = if cell.new.is_empty() { BTreeMap::new() } else { self.layers(&others) };
+            let outer = Outer { place: outer, cell, told, others: &others, whole: &whole };
             for (layer, seed) in self.layers(&seeds) {
                 self.family(outer, layer, &seed, &mut found);
             }
         }
+        self.keep_found(found);
+    }
+
+    pub(super) fn keep_found(&mut self, found: Found) {
         for (rows, (parties, told, stale)) in found {
             self.find(parties, Kind::Left { rows, told, stale });
         }
     }
 
-    /// Whether a cell tells one of these quantities; any does of no quantity in particular.
-    fn tells(&self, place: usize, telling: Option<u64>) -> bool {
-        telling.is_none_or(|bits| self.field.cells.get(place).is_some_and(|cell| cell.told & bits != 0))
+    /// Those that tell one of these quantities; any does of no quantity in particular.
+    fn telling(&self, places: &Places, telling: Option<u64>) -> Places {
+        let mut those = places.clone();
+        let Some(bits) = telling else { return those };
+        let tells = |place: &usize| self.field.cells.get(*place).is_some_and(|cell| cell.told & bits != 0);
+        places.iter().filter(|place| !tells(place)).for_each(|place| those.remove(place));
+        those
     }
 
     /// What is left beside one layer, and beside that and each other layer that shares no row with it.
@@ -200,43 +243,43 @@ impl Search<'_> {
         if self.is_full(outer.place) {
             return;
         }
-        let Some(left) = self.left(outer.cell, seed) else {
-            return self.find(self.parties(outer.place, seed), Kind::Countless);
-        };
-        let free: Vec<usize> = outer.others.iter().copied().filter(|place| self.is_free(*place, &left, seed)).collect();
-        if free.is_empty() {
-            return self.keep(outer, seed, left, found);
+        let free = self.free(outer.others, seed);
+        let layers = self.layers(&free);
+        if layers.is_empty() {
+            return self.keep(outer, seed, found);
         }
-        let whole = if outer.cell.new.is_empty() { BTreeMap::new() } else { self.layers(outer.others) };
-        for (number, layer) in self.layers(&free) {
+        for (number, layer) in layers {
             // Of a new cell every layer is a seed: two that share no row were looked at as the other one's.
-            if number < of && whole.get(&number).is_some_and(|all| all.len() == layer.len()) {
+            if number < of && outer.whole.get(&number).is_some_and(|all| all.len() == layer.len()) {
                 continue;
             }
-            self.held.steps += 1;
-            if self.held.steps > MOST_STEPS {
+            if self.is_spent() {
                 return self.find(self.parties(outer.place, seed), Kind::Countless);
             }
+            // With whatever else fits in, in order.
+            let mut others = self.free(&free, &layer);
             let mut members = [seed, &layer].concat();
-            let blocks: Vec<&Block> = self.field.of_places(&layer).map(|member| &member.block).collect();
-            let mut rest: Vec<Block> =
-                left.iter().filter_map(|piece| piece.minus(&blocks, MOST_PIECES)).flatten().collect();
-            for place in &free {
-                let Some(cell) = self.field.cells.get(*place).filter(|_| self.is_free(*place, &rest, &members)) else {
-                    continue;
-                };
-                members.push(*place);
-                rest = rest.iter().filter_map(|piece| piece.minus(&[&cell.block], MOST_PIECES)).flatten().collect();
+            while let Some(next) = others.first() {
+                others.drop(&self.index.across(next));
+                others.remove(next);
+                members.push(next);
             }
-            match self.left(outer.cell, &members) {
-                Some(rows) => self.keep(outer, &members, rows, found),
-                None => self.find(self.parties(outer.place, &members), Kind::Countless),
-            }
+            self.keep(outer, &members, found);
         }
     }
 
+    /// Of cells inside one, those that share no row with these.
+    pub(super) fn free(&self, others: &Places, members: &[usize]) -> Places {
+        let mut free = others.clone();
+        members.iter().for_each(|member| free.drop(&self.index.across(*member)));
+        free
+    }
+
     /// Keeps what is left, once for the same rows. Where that is nothing, what was replaced is what the numbers differ by.
-    fn keep(&mut self, outer: Outer<'_>, members: &[usize], rows: Vec<Block>, found: &mut Found) {
+    fn keep(&mut self, outer: Outer<'_>, members: &[usize], found: &mut Found) {
+        let Some(rows) = self.left(outer.place, members) else {
+            return self.find(self.parties(outer.place, members), Kind::Countless);
+        };
         let stale = outer.cell.stale || self.field.of_places(members).any(|member| member.stale);
         if rows.is_empty() {
             if stale {
@@ -252,77 +295,72 @@ impl Search<'_> {
         kept.2 |= stale;
     }
 
-    /// Whether a cell lies wholly in what is left.
-    fn is_free(&self, place: usize, left: &[Block], seed: &[usize]) -> bool {
-        self.field.cells.get(place).is_some_and(|cell| {
-            left.iter().any(|piece| piece.has_corner(&cell.block))
-                && self.field.of_places(seed).all(|member| !member.block.meets(&cell.block))
-        })
-    }
-
-    fn left(&self, cell: &Known, members: &[usize]) -> Option<Vec<Block>> {
+    /// Rows of a cell that none of these has.
+    pub(super) fn left(&self, cell: usize, members: &[usize]) -> Option<Rows> {
+        let key = (cell, members.to_vec());
+        if let Some(known) = self.lefts.0.borrow().get(&key) {
+            return known.clone();
+        }
         let blocks: Vec<&Block> = self.field.of_places(members).map(|member| &member.block).collect();
-        cell.block.minus(&blocks, MOST_PIECES)
+        let left = self.field.cells.get(cell)?.block.minus(&blocks, MOST_PIECES).map(Rows::from);
+        let mut lefts = self.lefts.0.borrow_mut();
+        if lefts.len() < MOST_LEFTS {
+            lefts.insert(key, left.clone());
+        }
+        left
     }
 
     /// These cells by their layers.
-    fn layers(&self, places: &[usize]) -> BTreeMap<usize, Vec<usize>> {
+    pub(super) fn layers(&self, places: &Places) -> BTreeMap<usize, Vec<usize>> {
         let mut layers: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for place in places {
-            layers.entry(self.field.layer_of.get(*place).copied().unwrap_or_default()).or_default().push(*place);
+        for place in places.iter() {
+            layers.entry(self.layer_of(place)).or_default().push(place);
         }
         layers
     }
 
+    pub(super) fn layer_of(&self, place: usize) -> usize {
+        self.field.layer_of.get(place).copied().unwrap_or_default()
+    }
+
     /// Rows that were replaced cannot be counted any more: the same region again would tell what changed.
-    fn replaced(&mut self, ours: usize, here: &[usize]) {
-        let Some(cell) = self.field.cells.get(ours) else { return };
-        let same = |other: &Known| other.stale && other.block == cell.block;
-        if self.field.of_places(here).any(same) {
+    fn replaced(&mut self, ours: usize) {
+        let same = self.index.around(ours, &self.index.within(ours, &self.here));
+        if same.iter().any(|place| self.field.cells.get(place).is_some_and(|other| other.stale)) {
             self.find(vec![ours], Kind::Replaced);
         }
     }
 
     /// Cells that overlap: the difference of their totals is of few if both sides are, and of one or two who stand out in
     /// both together.
-    fn crossings(&mut self, ours: usize, here: &[usize], nearest: &mut Nearest) {
+    fn crossings(&mut self, ours: usize, nearest: &mut Nearest<(usize, usize)>) {
         let Some(cell) = self.field.cells.get(ours) else { return };
-        let mut inside: Option<Vec<usize>> = None;
-        for theirs in here.iter().copied() {
+        let mut across = self.here.clone();
+        across.keep(&self.index.across(ours));
+        across.drop(&self.index.within(ours, &across));
+        across.drop(&self.index.around(ours, &across));
+        let inside = self.inside(ours, &self.here);
+        let some_inside = !inside.is_empty();
+        for theirs in across.iter() {
+            if self.is_new(theirs) && theirs >= ours {
+                continue;
+            }
             if self.is_full(ours) {
                 return;
             }
             let Some(other) = self.field.cells.get(theirs) else { continue };
-            let pair = other.new.is_empty() || theirs < ours;
-            if !pair || !cell.block.meets(&other.block) {
-                continue;
-            }
-            if cell.block.covers(&other.block) || other.block.covers(&cell.block) {
-                continue;
-            }
-            let many = self.differ_by_many(cell, other) || {
-                let inside = inside.get_or_insert_with(|| self.inside(ours, cell, here));
-                self.field.of_places(inside).any(|inner| !inner.block.meets(&other.block))
-            };
-            if !many {
+            if !self.differ_by_many(cell, other) && !(some_inside && inside.exceeds(&self.index.across(theirs))) {
                 self.crossing(ours, theirs, false);
             } else if cell.told & other.told & self.field.sums != 0 {
-                nearest.offer(subjects_apart(cell, other), ours, theirs);
+                nearest.offer(subjects_apart(cell, other), (ours, theirs));
             }
-        }
-    }
-
-    fn together(&mut self, Nearest(pairs): Nearest) {
-        for (_, ours, theirs) in pairs.into_sorted_vec() {
-            self.crossing(ours, theirs, true);
         }
     }
 
     fn crossing(&mut self, ours: usize, theirs: usize, many: bool) {
         let (Some(cell), Some(other)) = (self.field.cells.get(ours), self.field.cells.get(theirs)) else { return };
         let parties = self.parties(ours, &[theirs]);
-        let sides = (cell.block.minus(&[&other.block], MOST_PIECES), other.block.minus(&[&cell.block], MOST_PIECES));
-        match sides {
+        match (self.left(ours, &[theirs]), self.left(theirs, &[ours])) {
             (Some(ours), Some(theirs)) => {
                 let told = cell.told & other.told & self.field.sums;
                 let crossing = Crossing { ours, theirs, told, many, stale: cell.stale || other.stale };
@@ -338,7 +376,7 @@ impl Search<'_> {
             count.zip(*other).is_some_and(|(count, other)| count.saturating_sub(other) >= self.least)
         };
         let more = |one: &Known, other: &Known| {
-            !one.subjects.is_empty() && one.subjects.iter().zip(&other.subjects).all(|(one, other)| beyond(one, other))
+            !one.subjects.is_empty() && one.subjects.iter().zip(&other.most_subjects).all(|(one, other)| beyond(one, other))
         };
         more(one, other) || more(other, one)
     }
@@ -358,28 +396,41 @@ struct Outer<'a> {
     /// Of which quantities whoever stands out is looked for.
     told: u64,
     /// Cells inside it.
-    others: &'a [usize],
+    others: &'a Places,
+    /// The same by their layers, of a new cell.
+    whole: &'a BTreeMap<usize, Vec<usize>>,
 }
 
 /// Rows that are left of one cell: who can answer for it, and which quantities are told of them.
-type Found = BTreeMap<Vec<Block>, (Vec<usize>, u64, bool)>;
+pub(super) type Found = BTreeMap<Rows, (Vec<usize>, u64, bool)>;
 
-/// Pairs of cells that overlap and have many subjects on a side: those whose numbers of subjects are nearest to each
-/// other, and no more than are counted.
-#[derive(Default)]
-struct Nearest(BinaryHeap<(u64, usize, usize)>);
+/// What overlaps and has many subjects on a side: that of which the numbers of subjects are nearest to each other, and no
+/// more than is counted.
+pub(super) struct Nearest<T>(BinaryHeap<(u64, T)>);
 
-impl Nearest {
-    fn offer(&mut self, apart: u64, ours: usize, theirs: usize) {
-        self.0.push((apart, ours, theirs));
+impl<T: Ord> Default for Nearest<T> {
+    fn default() -> Self {
+        Self(BinaryHeap::new())
+    }
+}
+
+impl<T: Ord> Nearest<T> {
+    pub(super) fn offer(&mut self, apart: u64, pair: T) {
+        self.0.push((apart, pair));
         if self.0.len() > MOST_TOGETHER {
             self.0.pop();
         }
     }
+
+    pub(super) fn pairs(self) -> Vec<(u64, T)> {
+        self.0.into_sorted_vec()
+    }
 }
 
 /// Most blocks that a difference is made of; beyond, it is not counted, and the new cell is withheld.
-const MOST_PIECES: usize = 1_024;
+pub(super) const MOST_PIECES: usize = 1_024;
+/// Most differences of single cells that are kept to be looked up again.
+const MOST_LEFTS: usize = 65_536;
 /// Most blocks of all findings, and of those that one new cell answers for.
 const MOST_OF_ALL: usize = 262_144;
 const MOST_OF_A_CELL: usize = 16_384;

@@ -83,6 +83,22 @@ impl BinSet {
         !self.and(other).is_empty()
     }
 
+    /// How many both have in common.
+    pub(crate) fn shared(&self, other: &Self) -> u64 {
+        let (mut ours, mut theirs) = (self.runs(), other.runs());
+        let (mut one, mut another) = (ours.next(), theirs.next());
+        let mut shared = 0;
+        while let (Some((from, to)), Some((start, end))) = (one, another) {
+            shared += u64::from(to.min(end).saturating_sub(from.max(start)));
+            if to <= end {
+                one = ours.next();
+            } else {
+                another = theirs.next();
+            }
+        }
+        shared
+    }
+
     /// Every number that is not in it.
     fn complement(&self) -> Self {
         let mut rest = Vec::with_capacity(self.0.len() + 1);
@@ -160,6 +176,7 @@ mod tests {
             }
             prop_assert_eq!(left.covers(&right), other.is_subset(&one));
             prop_assert_eq!(left.meets(&right), !one.is_disjoint(&other));
+            prop_assert_eq!(left.shared(&right), one.intersection(&other).count() as u64);
         }
     }
 }

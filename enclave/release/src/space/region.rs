@@ -1,17 +1,17 @@
 //! Where a cell's rows are, whatever their values.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use super::BinSet;
 
 /// The rows that a question is about: `dataset/table`, joined to at most one row each of others.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Facts(String);
+pub struct Facts(Arc<str>);
 
 /// A dimension of facts: a column of theirs (`mode`), or of what a join key of theirs leads to
 /// (`household>dataset/households.commune`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Dimension(String);
+pub struct Dimension(Arc<str>);
 
 /// Facts whose dimensions lie in sets of bins. A dimension that is not named is not restricted; the region of no
 /// restriction is all rows.
@@ -24,7 +24,7 @@ pub struct Region {
 impl Facts {
     /// Those of a table.
     pub fn new(dataset: &str, table: &str) -> Self {
-        Self(format!("{dataset}/{table}"))
+        Self(format!("{dataset}/{table}").into())
     }
 }
 
@@ -37,13 +37,13 @@ impl fmt::Display for Facts {
 impl Dimension {
     /// A column of the facts' own.
     pub fn own(column: &str) -> Self {
-        Self(column.to_owned())
+        Self(column.into())
     }
 
     /// A dimension of the rows that a join key leads to.
     #[must_use]
     pub fn through(key: &str, facts: &Facts, dimension: &Self) -> Self {
-        Self(format!("{key}>{facts}.{dimension}"))
+        Self(format!("{key}>{facts}.{dimension}").into())
     }
 }
 

@@ -63,7 +63,8 @@ fn audit(world: &World, history: &History, control: &mut Control<'_>) {
         let bins = BinSet::one(SIZES[dimension]);
         Region::all(facts()).within(Dimension::own(&format!("d{dimension}")), bins)
     };
-    let setting = Setting { least: LEAST as u64, current: current(), vacant: (0..3).map(outside).collect() };
+    let vacant = (0..3).map(outside).collect();
+    let setting = Setting { least: LEAST as u64, current: current(), vacant, known: Vec::new() };
     let mut audit = Audit::open(history, &cells, &setting);
     while !audit.pending().is_empty() {
         let counts: Vec<Counted> = audit.pending().iter().map(|remainder| counted(world, remainder)).collect();

@@ -108,7 +108,8 @@ impl Earlier {
         let told = if run.ruling.units().is_empty() { Vec::new() } else { control.history_cells() };
         let (places, cells): (Vec<_>, Vec<_>) = told.into_iter().unzip();
         let least = u64::from(run.cells.least_subjects());
-        let setting = Setting { least, current: self.versions.clone(), vacant: vacant(&run.ruling) };
+        let known = run.ruling.without_partner().collect();
+        let setting = Setting { least, current: self.versions.clone(), vacant: vacant(&run.ruling), known };
         let mut audit = Audit::open(&self.history, &cells, &setting);
         while !audit.pending().is_empty() {
             let counts = self.counts(run, session, audit.pending()).await?;

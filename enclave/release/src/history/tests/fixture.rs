@@ -58,7 +58,7 @@ impl World {
     }
 
     pub(super) fn setting(&self, vacant: &[Region]) -> Setting {
-        Setting { least: LEAST, current: self.versions(), vacant: vacant.to_vec() }
+        Setting { least: LEAST, current: self.versions(), vacant: vacant.to_vec(), known: Vec::new() }
     }
 
     pub(super) fn versions(&self) -> Versions {
