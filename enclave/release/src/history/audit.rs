@@ -162,15 +162,24 @@ impl Audit {
                     };
                     let (vacant, known) = (blocks(&setting.vacant), blocks(&setting.known));
                     let mut counts = Counts::default();
-                    let known = known.into_iter().map(|block| (block.clone(), counts.number(Rows::from([block]), 0))).collect();
+                    let known =
+                        known.into_iter().map(|block| (block.clone(), counts.number(Rows::from([block]), 0))).collect();
                     let stands = vec![true; field.cells.len()];
-                    grounds.push(Ground { field, vacant, known, counts, stands, findings: None, unions: false, lefts: Lefts::default() });
+                    grounds.push(Ground {
+                        field,
+                        vacant,
+                        known,
+                        counts,
+                        stands,
+                        findings: None,
+                        unions: false,
+                        lefts: Lefts::default(),
+                    });
                 }
                 Err(TooWide) => withheld.extend(new.iter().map(|(place, _)| (*place, Reason::Countless))),
             }
         }
-        let mut audit =
-            Self { grounds, least: setting.least.max(1), pending: Vec::new(), asked: Vec::new(), withheld };
+        let mut audit = Self { grounds, least: setting.least.max(1), pending: Vec::new(), asked: Vec::new(), withheld };
         audit.advance();
         audit
     }
@@ -254,17 +263,15 @@ impl Verdict {
 impl Numbered {
     fn of(finding: Finding, numbers: &mut Counts) -> Self {
         let counts = match &finding.kind {
-            Kind::Left { rows, told, .. } => vec![numbers.number(rows.clone(), *told)],
+            Kind::Left { rows, told, .. } => vec![numbers.number(Rows::clone(rows), *told)],
             Kind::Crossing(crossing) => {
                 let mut counts = Vec::new();
                 // Both rests together come first, if whoever stands out is looked for.
                 if crossing.told != 0 {
-                    counts.push(
-                        numbers.number([&*crossing.ours, &*crossing.theirs].concat().into(), crossing.told),
-                    );
+                    counts.push(numbers.number([&*crossing.ours, &*crossing.theirs].concat().into(), crossing.told));
                 }
                 if !crossing.many {
-                    counts.extend([&crossing.ours, &crossing.theirs].map(|rows| numbers.number(rows.clone(), 0)));
+                    counts.extend([&crossing.ours, &crossing.theirs].map(|rows| numbers.number(Rows::clone(rows), 0)));
                 }
                 counts
             }

@@ -65,8 +65,10 @@ impl Places {
     /// The places, ascending.
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.0.iter().enumerate().flat_map(|(number, word)| {
-            std::iter::successors((*word != 0).then_some(*word), |word| Some(word & (word - 1)).filter(|word| *word != 0))
-                .map(move |word| number * 64 + word.trailing_zeros() as usize)
+            std::iter::successors((*word != 0).then_some(*word), |word| {
+                Some(word & (word - 1)).filter(|word| *word != 0)
+            })
+            .map(move |word| number * 64 + word.trailing_zeros() as usize)
         })
     }
 }

@@ -74,7 +74,10 @@ pub(crate) struct Search<'a> {
 
 /// What is left of cells beside others: it stays the same whatever is withheld.
 #[derive(Debug, Default)]
-pub(crate) struct Lefts(RefCell<HashMap<(usize, Vec<usize>), Option<Rows>>>);
+pub(crate) struct Lefts(RefCell<HashMap<Beside, Option<Rows>>>);
+
+/// A cell, and others.
+type Beside = (usize, Vec<usize>);
 
 /// How much was found, so that it stays bounded whatever was released: in blocks.
 #[derive(Debug, Default)]
@@ -86,13 +89,7 @@ struct Held {
 
 impl<'a> Search<'a> {
     /// Of the cells that stand.
-    pub(crate) fn new(
-        field: &'a Field,
-        index: &'a Index<'a>,
-        lefts: &'a Lefts,
-        stands: &[bool],
-        least: u64,
-    ) -> Self {
+    pub(crate) fn new(field: &'a Field, index: &'a Index<'a>, lefts: &'a Lefts, stands: &[bool], least: u64) -> Self {
         let count = field.cells.len();
         let here = Places::of(count, (0..count).filter(|place| stands.get(*place) == Some(&true)));
         let new = |place: &usize| field.cells.get(*place).is_some_and(|cell| !cell.new.is_empty());
@@ -113,7 +110,7 @@ impl<'a> Search<'a> {
             }
             let places: Vec<usize> = inside.iter().collect();
             self.apart(outer, cell, &places);
-            self.families(outer, cell, inside);
+            self.families(outer, cell, &inside);
         }
         let mut nearest = Nearest::default();
         for ours in self.fresh.clone().iter() {
@@ -201,13 +198,13 @@ impl<'a> Search<'a> {
 
     /// What is left of a cell beside layers inside it: beside all cells, and of quantities that not all of them tell, also
     /// beside those that do, for whoever stands out.
-    fn families(&mut self, outer: usize, cell: &Known, inside: Places) {
+    fn families(&mut self, outer: usize, cell: &Known, inside: &Places) {
         let every = self.field.cells.iter().fold(u64::MAX, |every, cell| every & cell.told);
         let of_classes = self.field.classes.iter().copied().filter(|class| class & every == 0);
         let passes = of_classes.filter(|class| class & cell.told != 0).map(|class| (Some(class), class));
         let mut found = BTreeMap::new();
         for (telling, told) in passes.chain([(None, every & cell.told)]).collect::<Vec<_>>() {
-            let seeds = self.telling(&inside, telling);
+            let seeds = self.telling(inside, telling);
             // Of an earlier cell, only differences that a new one takes part in are new; earlier ones make them smaller.
             let others = match cell.new.is_empty() {
                 false => seeds.clone(),
@@ -349,7 +346,8 @@ impl<'a> Search<'a> {
                 return;
             }
             let Some(other) = self.field.cells.get(theirs) else { continue };
-            if !self.differ_by_many(cell, other) && !(some_inside && inside.exceeds(&self.index.across(theirs))) {
+            let many = self.differ_by_many(cell, other) || some_inside && inside.exceeds(&self.index.across(theirs));
+            if !many {
                 self.crossing(ours, theirs, false);
             } else if cell.told & other.told & self.field.sums != 0 {
                 nearest.offer(subjects_apart(cell, other), (ours, theirs));
@@ -376,7 +374,8 @@ impl<'a> Search<'a> {
             count.zip(*other).is_some_and(|(count, other)| count.saturating_sub(other) >= self.least)
         };
         let more = |one: &Known, other: &Known| {
-            !one.subjects.is_empty() && one.subjects.iter().zip(&other.most_subjects).all(|(one, other)| beyond(one, other))
+            !one.subjects.is_empty()
+                && one.subjects.iter().zip(&other.most_subjects).all(|(one, other)| beyond(one, other))
         };
         more(one, other) || more(other, one)
     }

@@ -83,6 +83,10 @@ impl Search<'_> {
     pub(crate) fn unions(mut self) -> Vec<Finding> {
         let mut pairs: BTreeMap<(usize, usize), [Side; 2]> = BTreeMap::new();
         for (sheet, cells) in self.field.sheets.iter().enumerate().skip(self.field.new_sheets) {
+            // What was told before tells nothing new.
+            if !cells.iter().any(|cell| self.is_new(*cell)) {
+                continue;
+            }
             for ours in cells.iter().copied().filter(|cell| self.here.has(*cell)) {
                 let mut others = self.here.clone();
                 others.keep(&self.index.across(ours));
@@ -412,7 +416,10 @@ impl Search<'_> {
         let stale = self.stale(outer, inner);
         let kind = match (self.beyond(outer, inner), self.beyond(inner, outer)) {
             (Some(ours), Some(theirs)) if ours.is_empty() && theirs.is_empty() => {
-                return if stale { self.find(parties, Kind::Replaced) };
+                if stale {
+                    self.find(parties, Kind::Replaced);
+                }
+                return;
             }
             (Some(rows), Some(none)) | (Some(none), Some(rows)) if none.is_empty() => {
                 Kind::Left { rows, told: self.told(outer, inner), stale }

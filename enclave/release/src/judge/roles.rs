@@ -162,9 +162,8 @@ impl Ruling {
     /// Rows without a partner, of each join: the policy that lists its table says that everybody may know who has one.
     pub fn without_partner(&self) -> impl Iterator<Item = Region> + '_ {
         let partners = self.axes.iter().filter(|axis| axis.kind == Kind::Partner);
-        partners.map(|axis| {
-            self.everything.clone().within(axis.dimension.clone(), BinSet::range(axis.outside(), u32::MAX))
-        })
+        partners
+            .map(|axis| self.everything.clone().within(axis.dimension.clone(), BinSet::range(axis.outside(), u32::MAX)))
     }
 
     /// The keys, in the plan's order.

@@ -114,9 +114,12 @@ fn what_a_load_adds_is_not_told_by_parts() {
 #[test]
 fn parts_of_which_enough_are_left_pass() {
     let mut world = village();
-    world.rows.extend(World::new(&[(LEAST as usize, [3, 2, 1])]).rows.into_iter().map(|(subject, point, load)| {
-        (subject + 10_000, point, load)
-    }));
+    world.rows.extend(
+        World::new(&[(LEAST as usize, [3, 2, 1])])
+            .rows
+            .into_iter()
+            .map(|(subject, point, load)| (subject + 10_000, point, load)),
+    );
     let parts = vec![within(AGE, 0, 2), within(AGE, 2, 4)];
     assert!(last(&world, &[vec![all_but_farmers()], parts]).withheld().is_empty());
 }
