@@ -20,6 +20,10 @@
 //! [`MOST_SLABS`] layers that restrict the same dimensions, and all but one of them by the same sets. And what is left is
 //! looked at beside further cells in it, one layer at a time.
 //!
+//! Of a union of which one cell surely has enough subjects beside the other, only those nearest in their numbers of subjects
+//! are counted, for whoever stands out; and of quantities, only those that all cells of both tell. Left out, besides, are
+//! parts of several questions that are cut by different dimensions, and sums of which a cell is in more than two unions.
+//!
 //! Where neither union has all of the other, they are held against each other as two cells that overlap.
 
 use std::collections::{BTreeMap, BTreeSet};
