@@ -185,6 +185,8 @@ struct Inner<R, K> {
 
 /// A zone that was leased, and how long it may take.
 struct Room {
+    /// For whom.
+    organisation: OrganisationId,
     frames: lease::Frames,
     deadline: time::Instant,
 }
@@ -284,13 +286,14 @@ impl<R: Register, K: Keys> Zone<R, K> {
         let disk = this.packs.pack(organisation, subject, &shown.histories).await?;
         let lease = this.lease(organisation.clone(), backend);
         let Leased { launch, frames } = this.leased(&lease, disk).await?;
-        Ok((launch, Room { frames, deadline: time::Instant::now() + this.limits.wall }))
+        let organisation = organisation.clone();
+        Ok((launch, Room { organisation, frames, deadline: time::Instant::now() + this.limits.wall }))
     }
 
     /// The question in one zone, to its verdict.
     async fn try_once(
         &self,
-        Room { frames, deadline }: Room,
+        Room { organisation, frames, deadline }: Room,
         admitted: &mut Admitted<R>,
         rules: &Rules,
         shown: Shown,
@@ -298,7 +301,7 @@ impl<R: Register, K: Keys> Zone<R, K> {
         if shown.damaged {
             return Ok(Verdict::Withheld(Cause::HistoryDamaged));
         }
-        let told = time::timeout_at(deadline, self.run(frames, admitted, rules, &shown)).await;
+        let told = time::timeout_at(deadline, self.run((frames, &organisation), admitted, rules, &shown)).await;
         match told.unwrap_or(Ok(Told::Ended(Verdict::Withheld(Cause::Timeout))))? {
             Told::Sealed(sealed) => Ok(self.record(*sealed, shown.turns).await),
             // The key process knew of a release that was not there yet when the disk was packed.
@@ -312,13 +315,13 @@ impl<R: Register, K: Keys> Zone<R, K> {
     /// The question in its zone, from its arrival to what the zone makes of it. The zone is gone when this returns.
     async fn run(
         &self,
-        frames: lease::Frames,
+        (frames, organisation): (lease::Frames, &OrganisationId),
         admitted: &mut Admitted<R>,
         rules: &Rules,
         shown: &Shown,
     ) -> Result<Told, Rejection> {
         let this = &*self.0;
-        let question = question(admitted, rules, shown, &this.limits);
+        let question = question(admitted, organisation, rules, shown, &this.limits);
         let Ok(planning) = Planning::begin(frames, question).await else { return Ok(Told::Ended(run::lost())) };
         let wants = match planning.planned(admitted.subject()).await {
             Planned::Rejected(rejection) => return Err(rejection),
@@ -382,7 +385,13 @@ fn no_lease(error: LeaseError, backend: Backend) -> AskError {
     }
 }
 
-fn question<R: Register>(admitted: &Admitted<R>, rules: &Rules, shown: &Shown, limits: &Limits) -> wire::Question {
+fn question<R: Register>(
+    admitted: &Admitted<R>,
+    organisation: &OrganisationId,
+    rules: &Rules,
+    shown: &Shown,
+    limits: &Limits,
+) -> wire::Question {
     wire::Question {
         query_id: admitted.query_id().to_vec(),
         launch_id: admitted.launch_id(),
@@ -398,6 +407,7 @@ fn question<R: Register>(admitted: &Admitted<R>, rules: &Rules, shown: &Shown, l
         }),
         histories: shown.to_zone(),
         check: false,
+        organisation: organisation.to_string(),
     }
 }
 

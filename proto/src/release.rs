@@ -52,6 +52,8 @@ pub struct ReleasePolicy {
 pub struct TablePolicy {
     units: Vec<Unit>,
     columns: BTreeMap<ColumnName, Role>,
+    /// Rows of one subject that count in one cell, where there is noise.
+    noise_rows: u32,
 }
 
 /// A privacy unit: whoever a subject column's values are.
@@ -190,6 +192,7 @@ impl From<&ReleasePolicy> for v1::ReleasePolicy {
             table: name.to_string(),
             units: table.units.iter().map(Into::into).collect(),
             columns: table.columns.iter().map(|(name, role)| column(name, role)).collect(),
+            noise_rows: table.noise_rows,
         };
         Self {
             dataset: it.dataset.to_string(),

@@ -228,7 +228,7 @@ mod tests {
     /// In its one form.
     fn policy() -> v1::ReleasePolicy {
         let unit = v1::Unit { column: "person".into(), space: "patients".into() };
-        let stays = v1::TablePolicy { table: "stays".into(), units: vec![unit], columns: Vec::new() };
+        let stays = v1::TablePolicy { table: "stays".into(), units: vec![unit], columns: Vec::new(), noise_rows: 0 };
         let policy = v1::ReleasePolicy { dataset: "hospital".into(), tables: vec![stays], ..Default::default() };
         (&ReleasePolicy::try_from(policy).unwrap()).into()
     }

@@ -247,6 +247,7 @@ mod tests {
     fn answer(rows: Vec<Vec<Option<Value>>>) -> v1::AnswerTable {
         let row = |row: Vec<Option<Value>>| v1::AnswerRow {
             values: row.into_iter().map(|value| v1::AnswerValue { value }).collect(),
+            noise: 0,
         };
         v1::AnswerTable { rows: rows.into_iter().map(row).collect(), ..v1::AnswerTable::default() }
     }
@@ -282,7 +283,10 @@ mod tests {
             (Said::Answer(sealed()), Word::Answer),
             (Said::Withheld(wire::Withheld { cause: "out_of_time".into() }), Word::Withheld),
             (Said::Loaded(wire::Loaded { report: Some(report), file: None }), Word::Loaded),
-            (Said::Checked(wire::Checked { tier: "rounded".into(), notes: vec!["counts".into()] }), Word::Checked),
+            (
+                Said::Checked(wire::Checked { tier: "rounded".into(), notes: vec!["counts".into()], noise_epsilon: 0 }),
+                Word::Checked,
+            ),
         ] {
             let frame = frame_of(message.clone());
             assert_eq!(Word::of(&frame).unwrap(), word);

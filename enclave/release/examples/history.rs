@@ -17,7 +17,7 @@ use std::{
 
 use octroi_release::{
     budget::{Classes, Group, Limits, Plan, Question},
-    history::{Audit, Cell, Counted, History, Quantity, Release, Setting, Tier, Unit, Versions},
+    history::{Audit, Cell, Counted, History, Quantity, Release, Setting, Unit, Versions},
     space::{BinSet, Dimension, Facts, Region},
 };
 
@@ -193,7 +193,7 @@ fn release(history: &History, cells: Vec<Cell>) -> Release {
     Release {
         sequence: history.next(),
         organisation: "university".to_owned(),
-        tier: Tier::Rounded,
+        noise: None,
         question: [0; 32],
         answer: [0; 32],
         versions: versions(),

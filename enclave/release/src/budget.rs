@@ -61,6 +61,8 @@ use crate::{
     history::{Cell, History, Quantity, Versions},
     space::{BinSet, Dimension, Facts},
 };
+pub(crate) use classes::Partition;
+
 use atoms::Atoms;
 use leverage::Leverage;
 use sets::{Set, Sets, Told};
@@ -168,6 +170,14 @@ pub enum BudgetError {
 impl Default for Limits {
     fn default() -> Self {
         Self { together: 250, organisation: 125 }
+    }
+}
+
+impl Limits {
+    /// The stricter of each.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { together: self.together.min(other.together), organisation: self.organisation.min(other.organisation) }
     }
 }
 

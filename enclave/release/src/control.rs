@@ -68,6 +68,8 @@ pub struct ReleasedRow {
     pub cell: usize,
     /// Of each figure; `None` for one that may not leave, or has no value.
     pub numbers: Vec<Option<Number>>,
+    /// Which of the figures have noise, by bits.
+    pub noise: u64,
 }
 
 /// A figure's cell: rows of one scope of one cell.
@@ -89,6 +91,20 @@ pub struct Control<'a> {
     leaving: Vec<Vec<Option<Region>>>,
     /// Of quantiles of these cells and figures, of each unit.
     sides: BTreeMap<(usize, usize), Vec<Sides>>,
+    /// Of cells that were kept back, the figures that are told with noise.
+    noisy: BTreeMap<usize, Vec<Option<Number>>>,
+}
+
+impl ReleasedRow {
+    /// Puts numbers with noise where there are none.
+    pub fn add_noise(&mut self, noisy: &[Option<Number>]) {
+        for (place, (number, noisy)) in (0..u64::BITS).zip(self.numbers.iter_mut().zip(noisy)) {
+            if let (None, Some(noisy)) = (&number, noisy) {
+                *number = Some(*noisy);
+                self.noise |= 1 << place;
+            }
+        }
+    }
 }
 
 impl Ruling {
@@ -146,7 +162,7 @@ impl<'a> Control<'a> {
         let scopes = ruling.scopes().len();
         let region = |cell: &CountedCell| (0..scopes).map(|scope| ruling.scoped(cell.set, &cell.keys, scope)).collect();
         let leaving = cells.iter().map(region).collect();
-        let mut control = Self { ruling, rules, cells, leaving, sides: BTreeMap::new() };
+        let mut control = Self { ruling, rules, cells, leaving, sides: BTreeMap::new(), noisy: BTreeMap::new() };
         // About nobody: nothing can be told of anybody.
         if !ruling.units().is_empty() {
             control.suppress(finest);
@@ -212,9 +228,14 @@ impl<'a> Control<'a> {
         region.into_iter().for_each(|region| *region = None);
     }
 
+    /// Tells of a cell what may not leave otherwise: of each figure a number with noise, if it has one.
+    pub fn tell_with_noise(&mut self, cell: usize, numbers: Vec<Option<Number>>) {
+        self.noisy.insert(cell, numbers);
+    }
+
     /// Whether nothing may leave.
     pub fn is_empty(&self) -> bool {
-        self.leaving.iter().flatten().all(Option::is_none)
+        self.noisy.is_empty() && self.leaving.iter().flatten().all(Option::is_none)
     }
 
     /// What may leave so far, as the history records it, and where it is.
@@ -242,7 +263,9 @@ impl<'a> Control<'a> {
 
     /// What leaves, rounded; cells of which nothing does are not there.
     pub fn rows(&self) -> Vec<ReleasedRow> {
-        let leaves = |(_, regions): &(usize, &Vec<Option<Region>>)| regions.iter().any(Option::is_some);
+        let leaves = |(cell, regions): &(usize, &Vec<Option<Region>>)| {
+            regions.iter().any(Option::is_some) || self.noisy.contains_key(cell)
+        };
         let row = |(cell, regions): (usize, &Vec<Option<Region>>)| {
             let counted = self.cells.get(cell)?;
             let figures =
@@ -254,7 +277,9 @@ impl<'a> Control<'a> {
                 }
                 if self.ruling.units().is_empty() { part.exact(aggregate.of) } else { part.rounded(aggregate.of) }
             };
-            Some(ReleasedRow { cell, numbers: figures.map(number).collect() })
+            let mut row = ReleasedRow { cell, numbers: figures.map(number).collect(), noise: 0 };
+            row.add_noise(self.noisy.get(&cell).map(Vec::as_slice).unwrap_or_default());
+            Some(row)
         };
         self.leaving.iter().enumerate().filter(leaves).filter_map(row).collect()
     }

@@ -24,14 +24,19 @@ mod index;
 pub(crate) mod layers;
 mod places;
 mod remainders;
+mod tally;
 mod unions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use audit::{Audit, Counted, Reason, Remainder, Setting, Verdict};
 pub use encoding::DecodeError;
+pub use tally::Tally;
 
-use crate::space::{BinSet, Dimension, Facts, Region};
+use crate::{
+    noise::{Rho, Spent},
+    space::{BinSet, Dimension, Facts, Region},
+};
 
 /// All that was released of one subject space, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,25 +52,25 @@ pub struct Release {
     pub sequence: u64,
     /// Who asked.
     pub organisation: String,
-    /// How it was protected.
-    pub tier: Tier,
     /// The question as it was understood, and what it was asked of.
     pub question: Digest,
     /// What left.
     pub answer: Digest,
     /// What it was read from.
     pub versions: Versions,
-    /// What was told.
+    /// What was told but for rounding.
     pub cells: Vec<Cell>,
+    /// Where it had noise.
+    pub noise: Option<Noise>,
 }
 
-/// How a release was protected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Tier {
-    /// Exact but for rounding.
-    Rounded,
-    /// Differentially private: what is told so is no part of any difference, whatever it is combined with.
-    Noise,
+/// What was told with noise is no part of any difference, whatever it is combined with: it has a price instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noise {
+    /// What it cost.
+    pub price: Rho,
+    /// The answer that left, encoded: whoever asks the same is given it again.
+    pub answer: Vec<u8>,
 }
 
 /// SHA-256.
@@ -143,9 +148,22 @@ impl History {
         self.releases.last().map_or(1, |last| last.sequence.saturating_add(1))
     }
 
-    /// The release that answered this very question: its answer is given again, and tells nothing new.
-    pub fn answered(&self, question: &Digest) -> Option<&Release> {
-        self.releases.iter().rev().find(|release| release.question == *question)
+    /// The answer with noise that was given to this very question: it is given again, and tells nothing new.
+    pub fn answered(&self, question: &Digest) -> Option<&Noise> {
+        let same = self.releases.iter().rev().filter(|release| release.question == *question);
+        same.filter_map(|release| release.noise.as_ref()).next()
+    }
+
+    /// What was paid for noise: by an organisation, and by all.
+    pub fn spent(&self, organisation: &str) -> Spent {
+        let mut spent = Spent::default();
+        for (release, noise) in self.releases.iter().filter_map(|release| Some((release, release.noise.as_ref()?))) {
+            spent.everybody = spent.everybody.and(noise.price);
+            if release.organisation == organisation {
+                spent.organisation = spent.organisation.and(noise.price);
+            }
+        }
+        spent
     }
 
     /// The history with one more release.
@@ -171,7 +189,7 @@ impl Release {
     fn check(&self) -> Result<(), AppendError> {
         let named = |name: &str| if name.len() <= LONGEST_NAME { Ok(()) } else { Err(AppendError::TooLarge) };
         named(&self.organisation)?;
-        if self.versions.0.len() > MOST_LISTED {
+        if self.versions.0.len() > MOST_LISTED || self.noise.as_ref().is_some_and(|it| it.answer.len() > MOST_ANSWER) {
             return Err(AppendError::TooLarge);
         }
         for (table, loads) in &self.versions.0 {
@@ -207,6 +225,8 @@ pub fn loads() -> Dimension {
     Dimension::own("load()")
 }
 
+/// Most bytes of an answer with noise, which is kept whole.
+pub const MOST_ANSWER: usize = 256 * 1024;
 /// Most cells of a history. Beyond, nothing more is released of its subjects.
 pub const MOST_CELLS: usize = 100_000;
 /// Most releases of a history.

@@ -1,10 +1,10 @@
 //! Answers with differential privacy: noise of a known spread, paid from a budget that never comes back.
 //!
 //! ```text
-//! Limits + Spent --reserve--> Reservation      a question's price fits: of itself, its organisation, its epoch
-//! Reservation --recorded--> Reserved           the price is durable in the evidence log, whatever happens after
-//! Reserved --deviation--> Deviation            a part of the price is a spread, by what one subject can change
-//! Deviation + kernel's generator --draw--> n   noise for one number
+//! Limits + Spent --reserve--> Reservation            a question's price fits: its own, its organisation's, everybody's
+//! NoisyFigures + Reservation --deviations--> spreads  a part of the price for each part, by what one subject can change
+//! Deviation + kernel's generator --draw--> n         noise for one number
+//! Reservation --recorded--> history::Noise           what the history keeps before the answer can be opened
 //! ```
 //!
 //! The guarantee: of two worlds that differ in all rows of one subject, an answer is about as likely in either: ρ-zCDP (Bun
@@ -18,10 +18,12 @@
 
 mod accounting;
 mod bounding;
+mod figures;
 mod gaussian;
 mod reservation;
 
 pub use accounting::{Epsilon, Rho};
 pub use bounding::{Clamp, Sensitivity, mean};
+pub use figures::{BoundedPart, NoNoise, NoisyFigures, Share};
 pub use gaussian::Deviation;
-pub use reservation::{Exhausted, Limits, Overdrawn, Reservation, Reserved, Spent};
+pub use reservation::{Exhausted, Limits, Malformed, Reservation, Spent, Terms, Usage};

@@ -27,6 +27,7 @@ pub struct TablePolicy {
     facts: Facts,
     units: Vec<Unit>,
     roles: Vec<Option<Role>>,
+    noise_rows: u32,
 }
 
 /// A privacy unit: a subject column, and the space that its names are of.
@@ -171,7 +172,7 @@ impl TablePolicy {
         if units.iter().map(|unit| unit.column).ne(table.subjects().iter().copied()) {
             return Err(wrong());
         }
-        Ok(Self { facts: Facts::new(dataset, table.name()), units, roles })
+        Ok(Self { facts: Facts::new(dataset, table.name()), units, roles, noise_rows: declared.noise_rows.max(1) })
     }
 
     /// The table, by its dataset and name.
@@ -182,6 +183,11 @@ impl TablePolicy {
     /// Whom its rows are about; nobody if there is none.
     pub fn units(&self) -> &[Unit] {
         &self.units
+    }
+
+    /// So many rows of one subject count in one cell, where there is noise.
+    pub fn noise_rows(&self) -> u32 {
+        self.noise_rows
     }
 
     /// The role of the column at a place; `None` if it may not be named.

@@ -32,7 +32,7 @@ pub struct Column {
 }
 
 /// What an expression's values are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Type {
     /// True or false.
     Boolean,
@@ -49,7 +49,7 @@ pub enum Type {
 }
 
 /// Most decimal digits of a whole number: what keeps arithmetic from wrapping is known before it runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digits(u8);
 
 /// Why a declaration is not understood.

@@ -23,7 +23,9 @@ mod different;
 mod earlier;
 mod execute;
 mod functions;
+mod known;
 mod lower;
+mod noisy;
 mod place;
 mod planning;
 mod question;
@@ -31,6 +33,8 @@ mod raise;
 mod refusal;
 mod rehearse;
 mod released;
+mod remainders;
+mod sides;
 mod syntax;
 #[cfg(test)]
 mod tests;
@@ -57,13 +61,21 @@ use octroi_proto::wire::{
     v1::AnswerTable,
     zone::{self as wire, answer::Answer as Answered, to_host, to_zone},
 };
-use octroi_release::{Ruling, Table, history::Release, judge_by, space::BinSet};
+use octroi_release::{
+    Ruling, Table,
+    history::{MOST_ANSWER, Release},
+    judge::roles::widened,
+    judge_by,
+    noise::NoisyFigures,
+    space::BinSet,
+};
 use prost::Message as _;
 use ring::digest::{SHA256, digest};
 
 use self::{
     earlier::{Earlier, OpenTables, load_number},
     execute::{Executor, Run},
+    noisy::Noisy,
     question::Question,
     refusal::{Cause, Refusal, Refused},
 };
@@ -127,6 +139,10 @@ struct Waiting {
 struct Planned {
     question: Question,
     ruling: Arc<Ruling>,
+    /// The same beside all that its rows lead to, where that is more.
+    wide: Option<Arc<Ruling>>,
+    /// How it is answered with noise, if it can be.
+    noisy: Option<Noisy>,
     /// The columns asked for.
     files: Vec<FileColumns>,
 }
@@ -212,21 +228,28 @@ impl Planned {
 
     /// Plans and judges. Nothing of data is here yet, so all that is wrong can be said.
     fn new(question: Question) -> Result<Self, Refused> {
-        let judged = || -> Result<Ruling, Refused> {
+        let judged = || -> Result<(Ruling, Option<Ruling>, Option<Noisy>), Refused> {
             let plan = lower::lower(&planning::plan(&question.sql, &question.tables)?)?;
             let ruling = judge_by(&plan, &question.schemas, &question.policies);
             let ruling = ruling.map_err(|objection| Refused::objected(objection, &question.sql))?;
-            if question.noise_only && !ruling.units().is_empty() {
-                return Err(Refusal::NoiseOnly.into());
-            }
-            Ok(ruling)
+            let noisy = if ruling.units().is_empty() {
+                None
+            } else {
+                Noisy::of(NoisyFigures::of(&ruling, &question.policies), &ruling, question.noise)?
+            };
+            let wide = widened(&plan, &question.schemas, &question.policies);
+            // What cannot be judged beside it is left out: then what it tells apart is not counted.
+            let wide = wide.and_then(|wide| judge_by(&wide, &question.schemas, &question.policies).ok());
+            Ok((ruling, wide, noisy))
         };
         // The planner is other people's code, and what it panics on is the question alone.
-        let ruling = catch_unwind(AssertUnwindSafe(judged)).unwrap_or_else(|_| {
+        let (ruling, wide, noisy) = catch_unwind(AssertUnwindSafe(judged)).unwrap_or_else(|_| {
             Err(Refusal::NotAllowed { construct: "a construct in it", instead: "ask it in a simpler form" }.into())
         })?;
-        let files = columns(&ruling, &question);
-        Ok(Self { ruling: Arc::new(ruling), question, files })
+        let wide = wide.filter(|_| !ruling.units().is_empty()).map(Arc::new);
+        let ruling = Arc::new(ruling);
+        let files = columns(wide.as_ref().unwrap_or(&ruling), &question);
+        Ok(Self { ruling, wide, noisy, question, files })
     }
 
     fn answer(
@@ -243,29 +266,52 @@ impl Planned {
         let keys = recipient.open(sealed, &expected, now).map_err(|_| Cause::KeysRefused)?;
         let limits = self.question.limits;
         let disk = Disk::file(disks.data().map_err(|_| Cause::DamagedFile)?);
-        let tables =
-            Arc::new(Tables { disk, ruling: Arc::clone(&self.ruling), asked: self.question.tables.clone(), keys });
+        let tables = Arc::new(Tables {
+            disk,
+            ruling: Arc::clone(self.wide.as_ref().unwrap_or(&self.ruling)),
+            asked: self.question.tables.clone(),
+            keys,
+        });
         let history = earlier::key(&self.ruling, &tables.keys)?;
         let of_loads = Arc::clone(&tables);
         let open: OpenTables = Arc::new(move |loads| of_loads.open(Some(loads)));
         let earlier =
-            history.map(|key| Earlier::open(&self.question, &self.ruling, key, &tables.disk, open)).transpose()?;
+            history.map(|key| Earlier::open(&self.question, &tables.ruling, key, &tables.disk, open)).transpose()?;
+        let wide = self.wide.filter(|wide| earlier.as_ref().is_some_and(|earlier| earlier.names(&self.ruling, wide)));
+        if let (Some(key), Some(earlier)) = (history, &earlier)
+            && let Some(before) = earlier.answered()
+        {
+            let table = AnswerTable::decode(before.answer.as_slice()).map_err(|_| Cause::HistoryDamaged)?;
+            return released(key, earlier.release(Vec::new()), &table);
+        }
         let run = Run {
+            ground: wide.unwrap_or_else(|| Arc::clone(&self.ruling)),
             ruling: Arc::clone(&self.ruling),
             cells: self.question.cells,
             tables: tables.open(None)?,
             limits,
             earlier,
+            information: self.question.information,
+            noisy: self.noisy,
             scratch: disks.scratch(limits.scratch).map_err(|_| Cause::EngineFailed)?,
         };
         let mut outcome = executor.run(run, deadline)?;
         let table = answer::answer(&self.ruling, &outcome, &limits)?;
-        let answer = match (history, outcome.release.take()) {
-            (Some(key), Some(release)) => Answered::Release(sealed_release(key, release, &table)?),
-            (None, None) => Answered::Table(table),
-            (Some(_), None) | (None, Some(_)) => return Err(Cause::EngineFailed),
-        };
-        Ok(wire::Answer { answer: Some(answer) })
+        match (history, outcome.release.take()) {
+            (Some(key), Some(mut release)) => {
+                if let Some(drawn) = outcome.noise {
+                    let encoded = table.encode_to_vec();
+                    // What cannot be given again is not given at all.
+                    if encoded.len() > MOST_ANSWER {
+                        return Err(Cause::TooManyRows);
+                    }
+                    release.noise = Some(drawn.reservation.recorded(encoded));
+                }
+                released(key, release, &table)
+            }
+            (None, None) => Ok(wire::Answer { answer: Some(Answered::Table(table)) }),
+            (Some(_), None) | (None, Some(_)) => Err(Cause::EngineFailed),
+        }
     }
 }
 
@@ -301,17 +347,18 @@ impl Tables {
 }
 
 /// The answer with its record, to leave when that is recorded.
-fn sealed_release(key: &HistoryKey, release: Release, table: &AnswerTable) -> Result<wire::SealedRelease, Cause> {
+fn released(key: &HistoryKey, release: Release, table: &AnswerTable) -> Result<wire::Answer, Cause> {
     let answer = table.encode_to_vec();
     let mut sum = [0; 32];
     sum.copy_from_slice(digest(&SHA256, &answer).as_ref());
     let record = Release { answer: sum, ..release }.encode();
-    key.seal(&record, &answer).map_err(|error| match error {
+    let sealed = key.seal(&record, &answer).map_err(|error| match error {
         HistoryError::Full | HistoryError::TooLong => Cause::HistoryFull,
         HistoryError::Short | HistoryError::OtherHead | HistoryError::Sealed | HistoryError::Random => {
             Cause::EngineFailed
         }
-    })
+    });
+    Ok(wire::Answer { answer: Some(Answered::Release(sealed?)) })
 }
 
 /// The columns that a plan reads, of each file of each table that it scans.

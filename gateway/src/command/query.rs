@@ -26,9 +26,12 @@ Examples:
     \"SELECT h.commune, COUNT(*) FROM trips t JOIN households.households h ON t.household = h.household GROUP BY 1\"
   octroi query --dataset mobility-trips --purpose 'mode shares' --batch questions.jsonl
     one object a line: {\"sql\": \"SELECT ...\"}, with \"purpose\" where it differs
-  octroi query --dataset mobility-trips --purpose 'mode shares' --check \
+  octroi query --dataset mobility-trips --purpose 'mode shares' --check \\
     \"SELECT mode, COUNT(*) AS trips FROM trips WHERE mode <> 'car' GROUP BY mode\"
     reads nothing, and says at once what is not allowed, where, and what to write instead
+  octroi query --dataset mobility-trips --purpose 'mode shares' --cost \\
+    \"SELECT mode, COUNT(*) AS trips FROM trips GROUP BY mode\"
+    how it would be answered, and what noise would cost
   octroi verify receipt.json --checkpoint checkpoint --sql question.sql
 
 An answer leaves at a release tick: it takes a few seconds, whatever it is.")]
@@ -51,6 +54,9 @@ pub(crate) struct Args {
     /// Only say whether it may be asked, and how it would be answered: nothing is read
     #[arg(long, conflicts_with_all = ["batch", "receipt"])]
     check: bool,
+    /// Only say how it would be answered, and at what price of the privacy budget: nothing is read
+    #[arg(long, conflicts_with_all = ["batch", "receipt", "check"])]
+    cost: bool,
     /// One SELECT
     #[arg(required_unless_present = "batch")]
     sql: Option<String>,
@@ -59,7 +65,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, connection: &Connection, output: Output) -> Result<(), CommandError> {
     match (&args.batch, &args.sql) {
         (Some(file), _) => batch(&args, file, connection).await,
-        (None, Some(sql)) if args.check => check(&args, sql, connection, output).await,
+        (None, Some(sql)) if args.check || args.cost => check(&args, sql, connection, output).await,
         (None, Some(sql)) => one(&args, sql, connection, output).await,
         (None, None) => Err(CommandError::Usage("give a question, or `--batch FILE`".to_owned())),
     }
@@ -100,9 +106,26 @@ async fn check(args: &Args, sql: &str, connection: &Connection, output: Output) 
         "exact" => "allowed: answered exactly, since its tables are about nobody",
         _ => return Err(CommandError::Nonsense),
     };
+    if args.cost {
+        output.done(&checked, format!("{verdict}\n  {}", price(&checked)));
+        return Ok(());
+    }
     output.done(&checked, verdict);
     checked.notes.iter().for_each(|note| output.say(format!("  {}", plain(note))));
     Ok(())
+}
+
+/// What it would cost. That it was answered before, and is free, is told of no question.
+fn price(checked: &v1::CheckReply) -> String {
+    let epsilon = f64::from(checked.noise_epsilon) / 1_000.0;
+    match checked.tier.as_str() {
+        "noise" => format!("costs {epsilon} of the privacy budget (epsilon at a delta of one in a million)"),
+        "noise_if_withheld" => format!(
+            "costs nothing as long as it is rounded; {epsilon} of the privacy budget (epsilon at a delta of one in a \
+             million) where noise is added"
+        ),
+        _ => "costs nothing of the privacy budget".to_owned(),
+    }
 }
 
 /// Why it was not asked: for programs on standard output, too; for eyes with the piece of it that is meant.
@@ -215,6 +238,13 @@ fn show(answer: &v1::Answer, receipt: Option<&Path>, output: Output) {
     if !rounded.is_empty() {
         output.say(format!("rounded: {}", rounded.join(", ")));
     }
+    if table.noise_epsilon > 0 {
+        let spread = table.columns.iter().filter(|column| column.noise_deviation > 0.0);
+        let spread: Vec<_> = spread.map(|it| format!("{} {}", it.name, it.noise_deviation)).collect();
+        let spread = if spread.is_empty() { "not told, of ratios".to_owned() } else { spread.join(", ") };
+        let epsilon = f64::from(table.noise_epsilon) / 1_000.0;
+        output.say(format!("noise: `~` marks what has it (standard deviation: {spread}); it cost epsilon {epsilon}"));
+    }
     output.say(match receipt {
         Some(path) => format!("receipt: {}", path.display()),
         None => "receipt: not kept; `--receipt FILE` keeps it".to_owned(),
@@ -231,7 +261,12 @@ fn words(row: &v1::AnswerRow, near: &[bool]) -> Vec<String> {
         Some(Value::Float(it)) => it.to_string(),
         Some(Value::String(it)) => plain(it),
     };
-    row.values.iter().enumerate().map(word).collect()
+    let marked =
+        |(place, word): (usize, String)| match u32::try_from(place).ok().and_then(|it| row.noise.checked_shr(it)) {
+            Some(bits) if bits & 1 == 1 && !word.is_empty() => format!("~{word}"),
+            Some(_) | None => word,
+        };
+    row.values.iter().enumerate().map(word).enumerate().map(marked).collect()
 }
 
 fn five_digits(number: f64) -> String {
@@ -269,6 +304,7 @@ mod tests {
         assert!(parses("octroi query --dataset trips --dataset homes --purpose health --json SELECT"));
         assert!(parses("octroi query --dataset trips --batch questions.jsonl"));
         assert!(parses("octroi query --dataset trips --purpose health --check SELECT"));
+        assert!(parses("octroi query --dataset trips --purpose health --cost SELECT"));
         for bad in [
             "octroi query --dataset trips SELECT",
             "octroi query --purpose health SELECT",
@@ -277,6 +313,7 @@ mod tests {
             "octroi query --dataset trips --batch questions.jsonl --receipt receipt.json",
             "octroi query --dataset trips --batch questions.jsonl --check",
             "octroi query --dataset trips --purpose health --check --receipt receipt.json SELECT",
+            "octroi query --dataset trips --purpose health --check --cost SELECT",
         ] {
             assert!(!parses(bad), "{bad}");
         }
@@ -286,9 +323,11 @@ mod tests {
     fn quotients_are_shown_with_the_digits_that_they_have() {
         let value = |value| v1::AnswerValue { value: Some(value) };
         let numbers = [401.183_821_111_476_5, 75.5, -0.000_123_456, 1.0e7].map(|number| value(Value::Float(number)));
-        let row = v1::AnswerRow { values: numbers.into() };
+        let row = v1::AnswerRow { values: numbers.into(), noise: 0 };
         assert_eq!(words(&row, &[true; 4]), ["401.18", "75.5", "-0.00012346", "10000000"]);
         assert_eq!(words(&row, &[false; 4])[0], "401.1838211114765");
+        let noisy = v1::AnswerRow { noise: 0b10, ..row };
+        assert_eq!(words(&noisy, &[true; 4])[..3], ["401.18", "~75.5", "-0.00012346"]);
     }
 
     #[test]

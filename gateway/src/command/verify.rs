@@ -113,6 +113,7 @@ fn show(verified: &VerifiedReceipt, args: &Args, output: Output) {
         ("image", format!("{} ({MEASUREMENT})", hex::encode(&launch.image))),
         ("template", format!("{template} ({MEASUREMENT})")),
         ("history", history(release)),
+        ("noise", noise(release)),
         ("policy", hex::encode(&release.policy_sha256)),
         ("configuration", hex::encode(&release.configuration_sha256)),
         ("answer", hex::encode(&release.answer_sha256)),
@@ -130,6 +131,14 @@ fn history(release: &v1::ReleasedAnswer) -> String {
         return "none (the answer is about nobody)".to_owned();
     }
     format!("release {history_sequence} of {history_table}, {}", hex::encode(history_sha256))
+}
+
+/// What the answer's noise cost.
+fn noise(release: &v1::ReleasedAnswer) -> String {
+    match release.noise_epsilon {
+        0 => "none".to_owned(),
+        thousandths => format!("epsilon {} at a delta of one in a million", f64::from(thousandths) / 1_000.0),
+    }
 }
 
 /// The question in a file. An editor's last line feed is not part of it.

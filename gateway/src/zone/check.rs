@@ -21,6 +21,8 @@ use crate::authorise::{AskDataset, Permit};
 pub struct Checked {
     tier: Tier,
     notes: Vec<String>,
+    /// What noise would cost, thousandths; none without.
+    noise_epsilon: u32,
 }
 
 /// How a question would be answered.
@@ -49,11 +51,11 @@ impl<R: Register, K: Keys> Zone<R, K> {
         let rules = rules.map_err(|error| Unavailable(error.into()))?;
         let organisation = admitting.organisation()?;
         let _share = this.shares.take(organisation.clone()).ok_or(AskError::Busy)?;
-        let lease = Lease { scratch_bytes: 0, ..this.lease(organisation, admitting.backend()) };
+        let lease = Lease { scratch_bytes: 0, ..this.lease(organisation.clone(), admitting.backend()) };
         let Leased { launch, frames } = this.leased(&lease, None).await?;
         let deadline = time::Instant::now() + this.limits.wall;
         let mut admitted = admitting.admit(launch).await?;
-        let question = without_files(question(&admitted, &rules, &Shown::default(), &this.limits));
+        let question = without_files(question(&admitted, &organisation, &rules, &Shown::default(), &this.limits));
         let judged = async {
             match Planning::begin(frames, question).await {
                 Ok(planning) => planning.judged().await,
@@ -82,11 +84,12 @@ impl Checked {
     /// What a zone said; `None` for what is not of the form.
     pub(super) fn parse(wire: &wire::Checked) -> Option<Self> {
         let tier = Tier::parse(&wire.tier)?;
-        if wire.notes.len() > MOST_NOTES {
+        let priced = matches!(tier, Tier::NoiseIfWithheld | Tier::Noise);
+        if wire.notes.len() > MOST_NOTES || wire.noise_epsilon > MOST_EPSILON || priced != (wire.noise_epsilon > 0) {
             return None;
         }
         let notes = wire.notes.iter().map(|note| octroi_proto::id::line(note, MOST_NOTE).ok());
-        Some(Self { tier, notes: notes.collect::<Option<_>>()? })
+        Some(Self { tier, notes: notes.collect::<Option<_>>()?, noise_epsilon: wire.noise_epsilon })
     }
 
     /// How it would be answered.
@@ -118,7 +121,7 @@ impl Tier {
 
 impl From<Checked> for v1::CheckReply {
     fn from(checked: Checked) -> Self {
-        Self { tier: checked.tier.as_str().to_owned(), notes: checked.notes }
+        Self { tier: checked.tier.as_str().to_owned(), notes: checked.notes, noise_epsilon: checked.noise_epsilon }
     }
 }
 
@@ -129,6 +132,8 @@ fn without_files(question: wire::Question) -> wire::Question {
 }
 
 const MOST_NOTES: usize = 20;
+/// Of one question, thousandths: no policy allows more.
+const MOST_EPSILON: u32 = 1_000;
 /// Characters of a note.
 const MOST_NOTE: usize = 300;
 
@@ -139,7 +144,20 @@ mod tests {
     use super::*;
 
     fn parse(tier: &str, notes: Vec<String>) -> Option<Checked> {
-        Checked::parse(&wire::Checked { tier: tier.to_owned(), notes })
+        let noise_epsilon = if tier.starts_with("noise") { 500 } else { 0 };
+        Checked::parse(&wire::Checked { tier: tier.to_owned(), notes, noise_epsilon })
+    }
+
+    #[test]
+    fn noise_has_a_price_and_nothing_else_has() {
+        let priced = |tier: &str, noise_epsilon| {
+            let checked = wire::Checked { tier: tier.to_owned(), notes: Vec::new(), noise_epsilon };
+            Checked::parse(&checked).map(|checked| v1::CheckReply::from(checked).noise_epsilon)
+        };
+        assert_eq!((priced("noise", 500), priced("noise_if_withheld", 1_000)), (Some(500), Some(1_000)));
+        for (tier, price) in [("noise", 0), ("noise_if_withheld", 1_001), ("rounded", 1), ("exact", 1)] {
+            assert_eq!(priced(tier, price), None, "{tier} at {price}");
+        }
     }
 
     #[test]

@@ -25,6 +25,8 @@ struct TableObject {
     columns: Vec<ColumnObject>,
     rows: Vec<Vec<serde_json::Value>>,
     keys_without_value: Vec<Vec<serde_json::Value>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    noise: Option<NoiseObject>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,6 +34,18 @@ struct ColumnObject {
     name: String,
     r#type: String,
     rounding: String,
+    /// The standard deviation of its noise, where it has some.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    noise_deviation: f64,
+}
+
+/// What of an answer has noise.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct NoiseObject {
+    /// Thousandths of epsilon at a delta of one in a million.
+    epsilon_thousandths: u32,
+    /// Row and column of each value that has some, from 0.
+    values: Vec<[usize; 2]>,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,18 +81,39 @@ impl From<&v1::Answer> for AnswerObject {
             let v1::QueryRefusal { code, text } = answer.refusal.clone().unwrap_or_default();
             return Self::refused(code, text);
         }
-        let AnswerTable { columns, rows, keys_without_value } = answer.table.clone().unwrap_or_default();
+        let AnswerTable { columns, rows, keys_without_value, noise_epsilon } = answer.table.clone().unwrap_or_default();
+        let noise =
+            (noise_epsilon > 0).then(|| NoiseObject { epsilon_thousandths: noise_epsilon, values: noisy(&rows) });
         let table = TableObject {
             columns: columns
                 .into_iter()
-                .map(|AnswerColumn { name, r#type, rounding }| ColumnObject { name, r#type, rounding })
+                .map(|AnswerColumn { name, r#type, rounding, noise_deviation }| ColumnObject {
+                    name,
+                    r#type,
+                    rounding,
+                    noise_deviation,
+                })
                 .collect(),
             rows: rows.iter().map(values).collect(),
             keys_without_value: keys_without_value.iter().map(values).collect(),
+            noise,
         };
         let receipt = answer.receipt.as_ref().and_then(ReceiptFile::new);
         Self { verdict: "released", table: Some(table), receipt, refusal: None }
     }
+}
+
+/// Row and column of every value with noise.
+fn noisy(rows: &[AnswerRow]) -> Vec<[usize; 2]> {
+    let of = |(row, it): (usize, &AnswerRow)| {
+        let noise = it.noise;
+        (0..it.values.len().min(64)).filter(move |column| noise >> column & 1 == 1).map(move |column| [row, column])
+    };
+    rows.iter().enumerate().flat_map(of).collect()
+}
+
+fn is_nothing(deviation: &f64) -> bool {
+    *deviation == 0.0
 }
 
 fn values(row: &AnswerRow) -> Vec<serde_json::Value> {
@@ -104,23 +139,36 @@ pub fn parse_answer(text: &str) -> Result<AnswerTable, InvalidAnswer> {
         rows: Vec<Vec<&'a RawValue>>,
         #[serde(borrow)]
         keys_without_value: Vec<Vec<&'a RawValue>>,
+        #[serde(default)]
+        noise: NoiseObject,
     }
-    let Written { columns, rows, keys_without_value } = serde_json::from_str(text).map_err(|_| InvalidAnswer)?;
+    let Written { columns, rows, keys_without_value, noise } = serde_json::from_str(text).map_err(|_| InvalidAnswer)?;
     let cell = |(raw, column): (&&RawValue, &ColumnObject)| read(raw.get(), column.r#type == "float");
     let row = |row: &Vec<&RawValue>| {
         let values = row.iter().zip(&columns).map(cell).collect::<Result<_, _>>()?;
-        if row.len() == columns.len() { Ok(AnswerRow { values }) } else { Err(InvalidAnswer) }
+        if row.len() == columns.len() { Ok(AnswerRow { values, noise: 0 }) } else { Err(InvalidAnswer) }
     };
     // Keys are of strings and integers alone.
     let key = |key: &Vec<&RawValue>| {
-        Ok(AnswerRow { values: key.iter().map(|raw| read(raw.get(), false)).collect::<Result<_, _>>()? })
+        Ok(AnswerRow { values: key.iter().map(|raw| read(raw.get(), false)).collect::<Result<_, _>>()?, noise: 0 })
     };
+    let mut rows = rows.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+    for [row, column] in noise.values {
+        let it = rows.get_mut(row).filter(|it| column < it.values.len().min(64)).ok_or(InvalidAnswer)?;
+        it.noise |= 1 << column;
+    }
     Ok(AnswerTable {
-        rows: rows.iter().map(row).collect::<Result<_, _>>()?,
+        rows,
+        noise_epsilon: noise.epsilon_thousandths,
         keys_without_value: keys_without_value.iter().map(key).collect::<Result<_, _>>()?,
         columns: columns
             .into_iter()
-            .map(|ColumnObject { name, r#type, rounding }| AnswerColumn { name, r#type, rounding })
+            .map(|ColumnObject { name, r#type, rounding, noise_deviation }| AnswerColumn {
+                name,
+                r#type,
+                rounding,
+                noise_deviation,
+            })
             .collect(),
     })
 }
@@ -143,7 +191,12 @@ mod tests {
     use proptest::prelude::*;
 
     fn table(rows: Vec<(Option<f64>, i64, String, bool)>) -> AnswerTable {
-        let column = |kind: &str| AnswerColumn { name: kind.into(), r#type: kind.into(), rounding: "none".into() };
+        let column = |kind: &str| AnswerColumn {
+            name: kind.into(),
+            r#type: kind.into(),
+            rounding: "none".into(),
+            noise_deviation: if kind == "integer" { 38.73 } else { 0.0 },
+        };
         let value = |value| AnswerValue { value };
         let row = |(float, integer, text, boolean): (Option<f64>, i64, String, bool)| AnswerRow {
             values: vec![
@@ -152,11 +205,13 @@ mod tests {
                 value(Some(Value::String(text))),
                 value(Some(Value::Boolean(boolean))),
             ],
+            noise: if integer % 2 == 0 { 0b11 } else { 0 },
         };
         AnswerTable {
             columns: ["float", "integer", "string", "boolean"].map(column).into(),
             rows: rows.into_iter().map(row).collect(),
-            keys_without_value: vec![AnswerRow { values: vec![value(Some(Value::Integer(7)))] }],
+            keys_without_value: vec![AnswerRow { values: vec![value(Some(Value::Integer(7)))], noise: 0 }],
+            noise_epsilon: 500,
         }
     }
 

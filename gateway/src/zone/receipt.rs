@@ -56,6 +56,7 @@ impl Prepared {
             history_table: recorded.map(|it| it.table.to_string()).unwrap_or_default(),
             history_sequence: recorded.map(|it| it.sequence).unwrap_or_default(),
             history_sha256: recorded.map(|it| it.head.to_vec()).unwrap_or_default(),
+            noise_epsilon: answer.noise_epsilon,
         };
         Ok(Self { record, query_key })
     }

@@ -201,7 +201,7 @@ async fn a_rejection_is_told_at_once_before_keys_and_never_after() {
 #[tokio::test]
 async fn a_question_is_judged_without_disk_or_key_and_that_is_evidence() {
     let notes = vec!["`n`: multiple of 5".to_owned()];
-    let checked = || Said::Checked(wire::Checked { tier: "rounded".into(), notes: notes.clone() });
+    let checked = || Said::Checked(wire::Checked { tier: "rounded".into(), notes: notes.clone(), noise_epsilon: 0 });
     let rejected = Said::Rejected(wire::Rejected { code: "not_allowed".into(), text: "no".into(), from: 7, to: 12 });
     let world = World::new(vec![says(vec![checked()]), says(vec![rejected])]);
     let began = time::Instant::now();
@@ -220,7 +220,7 @@ async fn a_question_is_judged_without_disk_or_key_and_that_is_evidence() {
 
 #[tokio::test]
 async fn a_zone_that_judges_otherwise_than_it_was_asked_to_is_not_believed() {
-    let checked = |tier: &str| Said::Checked(wire::Checked { tier: tier.into(), notes: vec![] });
+    let checked = |tier: &str| Said::Checked(wire::Checked { tier: tier.into(), notes: vec![], noise_epsilon: 0 });
     let world = World::new(vec![
         says(vec![world::wants()]),
         says(vec![checked("certain")]),

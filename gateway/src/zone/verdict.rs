@@ -252,12 +252,18 @@ fn sound(table: AnswerTable, limits: &Limits) -> Result<AnswerTable, Cause> {
 }
 
 fn fits(table: &AnswerTable) -> bool {
-    let AnswerTable { columns, rows, keys_without_value: keys } = table;
+    let AnswerTable { columns, rows, keys_without_value: keys, noise_epsilon } = table;
+    // Rows with noise can have been left out by what follows the cells.
+    if *noise_epsilon > MOST_EPSILON || (*noise_epsilon == 0 && rows.iter().any(|row| row.noise != 0)) {
+        return false;
+    }
     let Some(kinds) = kinds(columns) else { return false };
     let key_columns = keys.first().map_or(0, |key| key.values.len());
     (1..=MOST_COLUMNS).contains(&columns.len())
         && rows.iter().all(|row| {
-            row.values.len() == columns.len() && row.values.iter().zip(&kinds).all(|(value, kind)| kind.takes(value))
+            row.values.len() == columns.len()
+                && (columns.len() >= 64 || row.noise >> columns.len() == 0)
+                && row.values.iter().zip(&kinds).all(|(value, kind)| kind.takes(value))
         })
         && keys.iter().all(|key| {
             (1..=columns.len()).contains(&key_columns)
@@ -270,7 +276,8 @@ fn kinds(columns: &[AnswerColumn]) -> Option<Vec<Kind>> {
     let kind = |column: &AnswerColumn| {
         let named = octroi_proto::id::line(&column.name, MOST_NAME).is_ok();
         let rounded = octroi_proto::id::line(&column.rounding, MOST_ROUNDING).is_ok();
-        (named && rounded).then(|| Kind::parse(&column.r#type)).flatten()
+        let spread = column.noise_deviation.is_finite() && column.noise_deviation >= 0.0;
+        (named && rounded && spread).then(|| Kind::parse(&column.r#type)).flatten()
     };
     columns.iter().map(kind).collect()
 }
@@ -327,6 +334,8 @@ const MOST_KEYS: u64 = 1 << 20;
 /// Characters of a column's name: an expression as it was written.
 const MOST_NAME: usize = 1_000;
 const MOST_ROUNDING: usize = 64;
+/// Of one question, thousandths: no policy allows more.
+const MOST_EPSILON: u32 = 1_000;
 /// Characters of a date or a moment.
 const MOST_TIME: usize = 40;
 
@@ -336,11 +345,16 @@ mod tests {
     use proptest::prelude::*;
 
     fn column(kind: &str) -> AnswerColumn {
-        AnswerColumn { name: format!("a {kind}"), r#type: kind.to_owned(), rounding: "none".to_owned() }
+        AnswerColumn {
+            name: format!("a {kind}"),
+            r#type: kind.to_owned(),
+            rounding: "none".to_owned(),
+            noise_deviation: 0.0,
+        }
     }
 
     fn row(values: &[Option<Value>]) -> AnswerRow {
-        AnswerRow { values: values.iter().map(|value| AnswerValue { value: value.clone() }).collect() }
+        AnswerRow { values: values.iter().map(|value| AnswerValue { value: value.clone() }).collect(), noise: 0 }
     }
 
     fn end(table: AnswerTable) -> Option<Cause> {
@@ -431,12 +445,16 @@ mod tests {
                 row(&[None, None, None, None, None, None]),
             ],
             keys_without_value: vec![row(&[text("Talant")]), row(&[Some(Value::Integer(3))])],
+            noise_epsilon: 0,
         }
     }
 
     #[test]
     fn a_sound_answer_leaves() {
         assert_eq!(end(good()), None);
+        let mut noisy = AnswerTable { noise_epsilon: 500, ..good() };
+        (noisy.rows[0].noise, noisy.columns[1].noise_deviation) = (1 << 1, 8.7);
+        assert_eq!(end(noisy), None);
         assert_eq!(end(AnswerTable { rows: Vec::new(), keys_without_value: Vec::new(), ..good() }), None);
     }
 
@@ -447,7 +465,11 @@ mod tests {
             alter(&mut table);
             end(table)
         };
-        let lies: [fn(&mut AnswerTable); 12] = [
+        let lies: [fn(&mut AnswerTable); 16] = [
+            |it| it.rows[0].noise = 1,
+            |it| (it.noise_epsilon, it.rows[0].noise) = (1_001, 1),
+            |it| (it.noise_epsilon, it.rows[0].noise) = (500, 1 << 6),
+            |it| it.columns[1].noise_deviation = f64::NAN,
             |it| it.columns.clear(),
             |it| it.columns[0].r#type = "blob".into(),
             |it| it.columns[0].name = String::new(),
@@ -478,6 +500,7 @@ mod tests {
             columns: vec![column("string")],
             rows: vec![row(&[text(&"x".repeat(large))])],
             keys_without_value: Vec::new(),
+            noise_epsilon: 0,
         };
         assert_eq!(end(table), Some(Cause::TooLarge));
     }

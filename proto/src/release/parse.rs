@@ -6,7 +6,7 @@ use prost::Message as _;
 
 use super::{
     Bins, Calendar, CellRules, Cuts, Dimension, InformationBudget, JoinTarget, MOST_BYTES, MOST_GROUPS, MOST_POINTS,
-    MOST_TARGETS, Measure, NoisePolicy, ReleasePolicy, Role, TablePolicy, Unit,
+    MOST_TARGETS, Measure, NoisePolicy, ReleasePolicy, Role, TablePolicy, Unit, rules::number,
 };
 use crate::{
     ColumnName, DatasetId, TableName, Violations,
@@ -71,6 +71,7 @@ fn tables(
 
 fn table(check: &mut Check, at: &str, wire: v1::TablePolicy, own: Option<&DatasetId>) -> Option<TablePolicy> {
     let units = units(check, &format!("{at}.units"), &wire.units);
+    let noise_rows = number(check, &format!("{at}.noise_rows"), wire.noise_rows, 1, 1..=1_000_000);
     if wire.columns.len() > MOST_COLUMNS {
         check.refuse(format!("{at}.columns"), format!("must be at most {MOST_COLUMNS} columns"));
         return None;
@@ -87,7 +88,7 @@ fn table(check: &mut Check, at: &str, wire: v1::TablePolicy, own: Option<&Datase
             check.refuse(at, "is there twice");
         }
     }
-    (columns.len() == count).then_some(TablePolicy { units: units?, columns })
+    (columns.len() == count).then_some(TablePolicy { units: units?, columns, noise_rows: noise_rows? })
 }
 
 fn units(check: &mut Check, at: &str, wire: &[v1::Unit]) -> Option<Vec<Unit>> {

@@ -98,7 +98,13 @@ impl NoisePolicy {
 }
 
 /// A number that is left out, 0 on the wire, is the default; which must be in range as well, since others bound it.
-fn number(check: &mut Check, at: &str, stated: u32, default: u32, range: RangeInclusive<u32>) -> Option<u32> {
+pub(super) fn number(
+    check: &mut Check,
+    at: &str,
+    stated: u32,
+    default: u32,
+    range: RangeInclusive<u32>,
+) -> Option<u32> {
     let number = if stated == 0 { default } else { stated };
     if range.contains(&number) {
         return Some(number);

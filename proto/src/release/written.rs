@@ -46,6 +46,7 @@ struct WrittenTable {
     #[serde(default)]
     units: Vec<WrittenUnit>,
     columns: Vec<WrittenColumn>,
+    noise_rows: Option<u32>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -151,7 +152,8 @@ impl WrittenTable {
         });
         let columns = columns.collect();
         let unit = |unit: WrittenUnit| v1::Unit { column: unit.column, space: unit.space };
-        v1::TablePolicy { table: self.name, units: self.units.into_iter().map(unit).collect(), columns }
+        let noise_rows = stated(check, &format!("{at}.noise_rows"), self.noise_rows);
+        v1::TablePolicy { table: self.name, units: self.units.into_iter().map(unit).collect(), columns, noise_rows }
     }
 }
 

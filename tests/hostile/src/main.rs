@@ -184,11 +184,15 @@ fn request(question: &Question, column: &str) -> Out {
 
 /// One column, and rows of so many values.
 fn answer(rows: usize, values: usize) -> AnswerTable {
-    let columns =
-        vec![AnswerColumn { name: "n".to_owned(), r#type: "integer".to_owned(), rounding: "none".to_owned() }];
+    let columns = vec![AnswerColumn {
+        name: "n".to_owned(),
+        r#type: "integer".to_owned(),
+        rounding: "none".to_owned(),
+        noise_deviation: 0.0,
+    }];
     let value = AnswerValue { value: Some(Value::Integer(1)) };
-    let row = AnswerRow { values: vec![value; values] };
-    AnswerTable { columns, rows: vec![row; rows], keys_without_value: Vec::new() }
+    let row = AnswerRow { values: vec![value; values], noise: 0 };
+    AnswerTable { columns, rows: vec![row; rows], keys_without_value: Vec::new(), noise_epsilon: 0 }
 }
 
 fn in_clear(table: AnswerTable) -> Out {

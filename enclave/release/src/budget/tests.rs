@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::{
-    history::{Release, Tier, Unit, loads},
+    history::{Release, Unit, loads},
     space::Region,
 };
 
@@ -35,7 +35,7 @@ fn release(history: &mut History, organisation: &str, versions: Versions, cells:
     let release = Release {
         sequence: history.next(),
         organisation: organisation.into(),
-        tier: Tier::Rounded,
+        noise: None,
         question: [0; 32],
         answer: [0; 32],
         versions,

@@ -45,6 +45,19 @@ impl Ruling {
         combinations
     }
 
+    /// Every cell that there can be, by the values of its keys in the order of the only grouping set; none where they
+    /// cannot be listed.
+    pub fn every_cell(&self) -> Option<Vec<Vec<Literal>>> {
+        let [set] = self.plan().sets.as_slice() else { return None };
+        if self.keys().is_empty() {
+            return Some(vec![Vec::new()]);
+        }
+        let listed = self.listed_keys()?;
+        let places = set.iter().map(|key| listed.iter().position(|one| one == key)).collect::<Option<Vec<_>>>()?;
+        let cells = self.keys_without_value(&[]).into_iter();
+        cells.map(|values| places.iter().map(|place| values.get(*place).cloned()).collect()).collect()
+    }
+
     /// Which cell column each column of the answer is, where it is just that.
     pub fn shown(&self) -> Vec<Option<usize>> {
         let mut shown: Vec<Option<usize>> = (0..self.cell_types().len()).map(Some).collect();

@@ -100,6 +100,8 @@ struct Ground {
     findings: Option<Vec<Numbered>>,
     /// Whether these are of unions: looked at once no cell falls any more for what it tells with single ones.
     unions: bool,
+    /// How often cells fell.
+    falls: u32,
     lefts: Lefts,
 }
 
@@ -173,6 +175,7 @@ impl Audit {
                         stands,
                         findings: None,
                         unions: false,
+                        falls: 0,
                         lefts: Lefts::default(),
                     });
                 }
@@ -218,7 +221,7 @@ impl Audit {
     /// the last, so that it ends.
     fn advance(&mut self) {
         for (number, ground) in self.grounds.iter_mut().enumerate() {
-            let Ground { field, vacant, known, counts, stands, findings: found, unions, lefts } = ground;
+            let Ground { field, vacant, known, counts, stands, findings: found, unions, falls, lefts } = ground;
             let index = Index::of(field);
             loop {
                 let findings = &*found.get_or_insert_with(|| {
@@ -232,7 +235,15 @@ impl Audit {
                     self.asked.extend(missing.into_iter().map(|missing| (number, missing)));
                     break;
                 }
-                let fallen = Ledger::new(self.least, counts, vacant, known).fallen(findings, stands);
+                let ledger = Ledger::new(self.least, counts, vacant, known);
+                *falls += 1;
+                let fallen = if *falls <= MOST_FALLS {
+                    ledger.fallen(findings, stands, *falls > MOST_SINGLE)
+                } else {
+                    field.new_cells().map(|place| (place, Reason::Countless)).collect()
+                };
+                let fallen: BTreeMap<usize, Reason> =
+                    fallen.into_iter().filter(|(place, _)| stands.get(*place) == Some(&true)).collect();
                 if fallen.is_empty() && *unions {
                     break;
                 }
@@ -336,13 +347,18 @@ impl<'a> Ledger<'a> {
     }
 
     /// The cells that fall now: of each difference that tells of few, one without which it cannot be made.
-    fn fallen(&self, findings: &[Numbered], stands: &[bool]) -> BTreeMap<usize, Reason> {
+    /// All of them, if `all`.
+    fn fallen(&self, findings: &[Numbered], stands: &[bool], all: bool) -> BTreeMap<usize, Reason> {
         let mut fallen = BTreeMap::new();
         for Numbered { finding, counts } in findings {
             let Some(reason) = self.fault(&finding.kind, counts) else { continue };
+            let mut standing = finding.parties.iter().filter(|party| stands.get(**party) == Some(&true));
+            if all {
+                fallen.extend(standing.map(|party| (*party, reason)));
+                continue;
+            }
             let broken = finding.parties.iter().any(|party| fallen.contains_key(party));
-            let standing = finding.parties.iter().find(|party| stands.get(**party) == Some(&true));
-            if let (false, Some(party)) = (broken, standing) {
+            if let (false, Some(party)) = (broken, standing.next()) {
                 fallen.insert(*party, reason);
             }
         }
@@ -395,6 +411,10 @@ impl<'a> Ledger<'a> {
     }
 }
 
+/// How often cells fall one for each fault, and how often all that a fault needs do; beyond, all that is new falls: each time
+/// everything is searched anew.
+const MOST_SINGLE: u32 = 12;
+const MOST_FALLS: u32 = 24;
 /// Most remainders that are counted for one question; beyond, what cannot be counted is withheld.
 pub const MOST_REMAINDERS: usize = 4_096;
 const MOST_PIECES: usize = 1_024;

@@ -91,19 +91,6 @@ impl Block {
         self.shared(other).all(|(left, right)| meet(left, right))
     }
 
-    /// The rows of both.
-    pub(crate) fn and(&self, other: &Self) -> Option<Self> {
-        let mut sets: BTreeMap<u8, BinSet> = self.sets.iter().cloned().collect();
-        for (place, set) in &other.sets {
-            let both = sets.get(place).map_or_else(|| set.clone(), |ours| ours.and(set));
-            if both.is_empty() {
-                return None;
-            }
-            sets.insert(*place, both);
-        }
-        Some(Self::new(sets.into_iter().collect()))
-    }
-
     /// How others, of which no two share a row, lie in this one together.
     pub(crate) fn filled(&self, parts: &[&Self]) -> Filled {
         let sets = |dimension: u8| parts.iter().map(move |part| part.set(dimension));

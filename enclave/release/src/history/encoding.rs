@@ -3,8 +3,11 @@
 use octroi_proto::wire::zone as wire;
 use prost::Message as _;
 
-use super::{AppendError, Cell, History, Quantity, Release, Tier, Unit, Versions};
-use crate::space::{BinSet, Dimension, Facts, Region};
+use super::{AppendError, Cell, History, Noise, Quantity, Release, Unit, Versions};
+use crate::{
+    noise::Rho,
+    space::{BinSet, Dimension, Facts, Region},
+};
 
 /// Why bytes are no history: nothing may be released on their strength.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -75,20 +78,15 @@ impl Release {
 }
 
 fn release(written: wire::HistoryRelease) -> Result<Release, DecodeError> {
-    let tier = match written.tier() {
-        wire::HistoryTier::Unspecified => return Err(DecodeError::Field("tier")),
-        wire::HistoryTier::Rounded => Tier::Rounded,
-        wire::HistoryTier::Noise => Tier::Noise,
-    };
     let loads = written.loads.iter().map(|loads| Ok((facts(&loads.table)?, set(&loads.runs)?)));
     Ok(Release {
         sequence: written.sequence,
-        tier,
         question: written.question.try_into().map_err(|_| DecodeError::Field("question"))?,
         answer: written.answer.try_into().map_err(|_| DecodeError::Field("answer"))?,
         versions: Versions(loads.collect::<Result<_, DecodeError>>()?),
         organisation: written.organisation,
         cells: written.cells.into_iter().map(cell).collect::<Result<_, _>>()?,
+        noise: written.noise.map(|noise| Noise { price: Rho::of_micro(noise.price), answer: noise.answer }),
     })
 }
 
@@ -128,20 +126,20 @@ fn set(runs: &[u32]) -> Result<BinSet, DecodeError> {
 }
 
 fn written_release(release: &Release) -> wire::HistoryRelease {
-    let tier = match release.tier {
-        Tier::Rounded => wire::HistoryTier::Rounded,
-        Tier::Noise => wire::HistoryTier::Noise,
-    };
     let loads = |(table, loads): (&Facts, &BinSet)| wire::HistoryLoads { table: table.to_string(), runs: runs(loads) };
     wire::HistoryRelease {
         sequence: release.sequence,
         organisation: release.organisation.clone(),
-        tier: tier.into(),
         question: release.question.to_vec(),
         answer: release.answer.to_vec(),
         loads: release.versions.0.iter().map(loads).collect(),
         cells: release.cells.iter().map(written_cell).collect(),
+        noise: release.noise.as_ref().map(written_noise),
     }
+}
+
+fn written_noise(noise: &Noise) -> wire::HistoryNoise {
+    wire::HistoryNoise { price: noise.price.micro(), answer: noise.answer.clone() }
 }
 
 fn written_cell(cell: &Cell) -> wire::HistoryCell {
@@ -175,5 +173,5 @@ fn runs(set: &BinSet) -> Vec<u32> {
     set.runs().flat_map(|(from, to)| [from, to]).collect()
 }
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const LONGEST: usize = 32 << 20;

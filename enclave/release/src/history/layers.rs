@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    Cell, History, Quantity, Release, Tier, Unit, Versions,
+    Cell, History, Quantity, Release, Unit, Versions,
     blocks::{Atlas, Block},
     loads,
 };
@@ -213,6 +213,11 @@ impl Field {
         })
     }
 
+    /// Places of the cells that are about to be released.
+    pub(crate) fn new_cells(&self) -> impl Iterator<Item = usize> {
+        self.cells.iter().enumerate().filter(|(_, cell)| !cell.new.is_empty()).map(|(place, _)| place)
+    }
+
     /// The cells in these places.
     pub(crate) fn of_places<'a>(&'a self, places: &'a [usize]) -> impl Iterator<Item = &'a Known> {
         places.iter().filter_map(|place| self.cells.get(*place))
@@ -260,7 +265,7 @@ pub(crate) fn present(facts: &Facts, current: &Versions) -> BinSet {
     current.0.get(facts).cloned().unwrap_or_default()
 }
 
-/// Cells released of these facts. What was told with noise is no part of a difference.
+/// Cells released of these facts.
 pub(crate) fn earlier<'a>(
     facts: &Facts,
     history: &'a History,
@@ -268,7 +273,7 @@ pub(crate) fn earlier<'a>(
     present: &BinSet,
 ) -> Vec<Earlier<'a>> {
     let mut earlier = Vec::new();
-    for release in history.releases().iter().filter(|release| release.tier == Tier::Rounded) {
+    for release in history.releases() {
         let read = release.versions.0.get(facts).cloned().unwrap_or_default();
         let replaced = !present.covers(&read);
         let moved = moved(release, facts, current);

@@ -138,9 +138,22 @@ fn what_was_told_with_noise_is_no_part_of_a_difference() {
     let world = World::new(&[(12, [0, 0, 0]), (3, [1, 0, 0])]);
     let mut history = History::default();
     let total = cell(&world, Region::all(fixture::facts()));
-    history.append(Release { tier: Tier::Noise, ..release(&world, 1, vec![total]) }).unwrap();
+    let noise = |answer: &[u8]| Some(Noise { price: Rho::of_micro(5), answer: answer.to_vec() });
+    let of_lyon = Release { noise: noise(b"one"), ..release(&world, 1, Vec::new()) };
+    let organisation = of_lyon.organisation.clone();
+    history.append(of_lyon).unwrap();
+    let of_others = Release { organisation: "others".into(), noise: noise(b"two"), ..release(&world, 2, Vec::new()) };
+    history.append(of_others).unwrap();
     let walking = cell(&world, Region::all(fixture::facts()).within(mode(), BinSet::one(0)));
-    assert!(settle(&world, &history, &[walking], &[]).may_leave(0));
+    assert!(settle(&world, &history, std::slice::from_ref(&walking), &[]).may_leave(0));
+    history.append(release(&world, 3, vec![total])).unwrap();
+    assert!(!settle(&world, &history, &[walking], &[]).may_leave(0), "what was told but for rounding still counts");
+    // Its price is told of whoever paid it, and its answer is kept.
+    let spent = |who: &str| (history.spent(who).organisation.micro(), history.spent(who).everybody.micro());
+    assert_eq!([spent(&organisation), spent("others"), spent("nobody")], [(5, 10), (5, 10), (0, 10)]);
+    let decoded = History::decode(&history.encode()).unwrap();
+    assert_eq!(decoded, history);
+    assert_eq!(decoded.answered(&history.releases()[1].question).map(|it| it.answer.as_slice()), Some(&b"two"[..]));
 }
 
 #[test]
@@ -244,7 +257,7 @@ fn only_the_next_release_is_recorded_and_only_a_sound_one() {
     let mut history = History::default();
     history.append(sound()).unwrap();
     assert_eq!(history.append(sound()), Err(AppendError::Sequence));
-    assert_eq!(history.answered(&[1; 32]).map(|release| release.sequence), Some(1));
+    assert_eq!(history.answered(&[1; 32]), None, "it had no noise");
     assert_eq!(history.answered(&[2; 32]), None);
     let with = |change: &dyn Fn(&mut Release)| {
         let mut release = sound();
@@ -322,12 +335,12 @@ proptest! {
 #[test]
 fn what_is_no_history_is_refused_by_what_it_is() {
     assert_eq!(History::decode(&[]), Err(DecodeError::Format(0)));
-    assert_eq!(History::decode(&[8, 1]), Ok(History::default()));
-    assert_eq!(History::decode(&[8, 2]), Err(DecodeError::Format(2)));
-    assert!(matches!(History::decode(&[8, 1, 18]), Err(DecodeError::Message(_))));
-    assert_eq!(History::decode(&[8, 1, 18, 0]), Err(DecodeError::Field("tier")));
-    assert_eq!(History::decode(&[8, 129, 0]), Err(DecodeError::NotCanonical));
-    assert_eq!(History::decode(&[8, 1, 24, 1]), Err(DecodeError::NotCanonical), "an unknown field");
+    assert_eq!(History::decode(&[8, 2]), Ok(History::default()));
+    assert_eq!(History::decode(&[8, 3]), Err(DecodeError::Format(3)));
+    assert!(matches!(History::decode(&[8, 2, 18]), Err(DecodeError::Message(_))));
+    assert_eq!(History::decode(&[8, 2, 18, 0]), Err(DecodeError::Field("question")));
+    assert_eq!(History::decode(&[8, 130, 0]), Err(DecodeError::NotCanonical));
+    assert_eq!(History::decode(&[8, 2, 24, 1]), Err(DecodeError::NotCanonical), "an unknown field");
     assert_eq!(History::decode(&vec![0; 33 << 20]), Err(DecodeError::TooLong));
 }
 

@@ -29,11 +29,13 @@ mod keys;
 mod known;
 mod objection;
 mod told;
+mod wide;
 
 pub use axis::Axis;
 pub use figures::{Figure, Quantity, Scope};
 pub use keys::Key;
 pub use objection::{Instead, Objection, Offence, Place};
+pub use wide::widened;
 
 use super::{Judge, Rejection};
 use crate::{
@@ -114,7 +116,7 @@ pub fn judge_by(plan: &Plan, schemas: &Schemas, policies: &Policies) -> Result<R
     let names = roles.names(&joined, &columns).ok_or(Rejection::Malformed)?;
     let facts = roles.facts_of(joined.facts).ok_or(Rejection::Malformed)?;
     let mut ruling = Ruling {
-        plan: Plan { rows: joins::rows(&joined), keys: written_keys, aggregates, ..plan.clone() },
+        plan: Plan { rows: joins::rows(&joined, false), keys: written_keys, aggregates, ..plan.clone() },
         schemas: schemas.clone(),
         everything: Region::all(facts.clone()),
         units: roles.units(),
@@ -143,10 +145,10 @@ impl Ruling {
         &self.plan
     }
 
-    /// The rows of the facts and what they are joined to, whatever the question chooses of them: an earlier answer may be
-    /// about others.
+    /// All rows of the facts and what they are joined to, with a partner or without, whatever the question chooses of them: an
+    /// earlier answer may be about others.
     pub fn all_rows(&self) -> Rows {
-        joins::rows(&self.joined)
+        joins::rows(&self.joined, true)
     }
 
     /// The scan of the facts: what its rows are of, each row is of.
@@ -190,6 +192,11 @@ impl Ruling {
     /// a row of the facts would be there twice.
     pub fn unique(&self) -> impl Iterator<Item = RowColumn> + '_ {
         self.joined.links.iter().flatten().map(|link| link.to)
+    }
+
+    /// Along which columns rows are joined: from what leads to what is led to, outwards from the facts. Both are equal.
+    pub fn links(&self) -> impl Iterator<Item = (RowColumn, RowColumn)> + '_ {
+        self.joined.links.iter().flatten().map(|link| (link.from, link.to))
     }
 
     /// Places of the columns that a scan reads, in order: those that the plan names, its subjects', and those of all axes,

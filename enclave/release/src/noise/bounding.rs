@@ -26,12 +26,27 @@ impl Clamp {
 
     /// A contribution, held to the bounds, in steps. One that is no number is none.
     pub fn steps(&self, contribution: f64) -> i64 {
-        if contribution.is_nan() { 0 } else { (contribution.clamp(self.low, self.high) / self.step).round() as i64 }
+        (self.held(contribution) / self.step).round() as i64
     }
 
     /// What so many steps are.
     pub fn value(&self, steps: i64) -> f64 {
         steps as f64 * self.step
+    }
+
+    /// What so many contributions add up to, or fewer, with a lattice as wide.
+    pub fn of_rows(&self, rows: u32) -> Option<Self> {
+        Self::new(self.low.min(0.0) * f64::from(rows), self.high.max(0.0) * f64::from(rows))
+    }
+
+    /// A contribution, held to the bounds. One that is no number is none.
+    pub fn held(&self, contribution: f64) -> f64 {
+        if contribution.is_nan() { 0.0 } else { contribution.clamp(self.low, self.high) }
+    }
+
+    /// As bits: whoever keeps it has no floats there.
+    pub fn to_bits(self) -> [u64; 2] {
+        [self.low.to_bits(), self.high.to_bits()]
     }
 
     /// The most that one contribution can be, either way.
@@ -51,9 +66,9 @@ impl Sensitivity {
         Self(u128::from(cells) * u128::from(rows).pow(2))
     }
 
-    /// Of sums of clamped values of so many rows of each subject in one cell, in so many cells at most.
-    pub fn sum(cells: u32, rows: u32, clamp: &Clamp) -> Self {
-        Self(u128::from(cells) * (u128::from(rows) * u128::from(clamp.reach())).pow(2))
+    /// Of sums over subjects of what each brings to a cell, held to a clamp, in so many cells at most.
+    pub fn sum(cells: u32, clamp: &Clamp) -> Self {
+        Self(u128::from(cells) * u128::from(clamp.reach()).pow(2))
     }
 
     /// In squared steps.
@@ -63,8 +78,8 @@ impl Sensitivity {
 }
 
 /// A mean from its noisy parts, held to where it can lie; `None` where the noisy count is not of any row.
-pub fn mean(sum: i64, count: i64, clamp: &Clamp) -> Option<f64> {
-    (count > 0).then(|| (clamp.value(sum) / count as f64).clamp(clamp.low, clamp.high))
+pub fn mean(sum: f64, count: i64, clamp: &Clamp) -> Option<f64> {
+    (count > 0).then(|| (sum / count as f64).clamp(clamp.low, clamp.high))
 }
 
 /// The larger bound is between this power of two and the next, in steps.
@@ -83,12 +98,13 @@ mod tests {
             values in proptest::collection::vec(proptest::collection::vec(proptest::num::f64::ANY, 0..4), 0..5),
         ) {
             let clamp = Clamp::new(low, high).unwrap();
+            let of_four = clamp.of_rows(4).unwrap();
             let moved: u128 = values
                 .iter()
-                .map(|rows| rows.iter().map(|value| clamp.steps(*value)).sum::<i64>().unsigned_abs())
+                .map(|rows| of_four.steps(rows.iter().map(|value| clamp.held(*value)).sum()).unsigned_abs())
                 .map(|cell| u128::from(cell).pow(2))
                 .sum();
-            prop_assert!(moved <= Sensitivity::sum(5, 4, &clamp).squared());
+            prop_assert!(moved <= Sensitivity::sum(5, &of_four).squared());
             let counted: u128 = values.iter().map(|rows| (rows.len() as u128).pow(2)).sum();
             prop_assert!(counted <= Sensitivity::rows(5, 4).squared());
         }
@@ -111,9 +127,9 @@ mod tests {
     #[test]
     fn a_mean_lies_where_it_can_lie() {
         let clamp = Clamp::new(0.0, 100.0).unwrap();
-        let noisy = |sum: f64, count| mean(clamp.steps(sum), count, &clamp);
+        let noisy = |sum: f64, count| mean(sum, count, &clamp);
         assert_eq!(noisy(50.0, 2), Some(25.0));
         assert_eq!((noisy(50.0, 0), noisy(50.0, -3)), (None, None));
-        assert_eq!(mean(-5_000, 2, &clamp), Some(0.0));
+        assert_eq!(noisy(-50.0, 2), Some(0.0));
     }
 }

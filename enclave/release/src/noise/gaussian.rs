@@ -2,7 +2,7 @@
 //!
 //! Canonne, Kamath and Steinke, *The Discrete Gaussian for Differential Privacy*, 2020 (arXiv:2004.00010), algorithms 1 to
 //! 3. Random bytes are consumed as by the `prio` crate's implementation, whose draws the tests hold these against, one by
-//! one (decision 12 says why not that crate).
+//! one (decision 13 says why not that crate).
 
 use rand_core::TryCryptoRng;
 
@@ -26,6 +26,11 @@ impl Deviation {
     /// In sixteenths of a step.
     pub fn sixteenths(self) -> u32 {
         self.0
+    }
+
+    /// In steps.
+    pub fn steps(self) -> f64 {
+        f64::from(self.0) / 16.0
     }
 
     /// One draw, in steps.

@@ -1,20 +1,43 @@
-//! Paid before it is spent: a price is reserved, recorded for good, and only then turned into noise.
+//! Paid before it is told: a price must fit before there is noise, and is recorded for good before the answer leaves.
 
-use super::{Deviation, Epsilon, Rho, Sensitivity};
+use octroi_proto::wire::v1;
+
+use super::{Epsilon, Rho};
+use crate::history::Noise;
 
 /// Most that may be told with noise. ε, each at a δ of one in a million.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// By one question; 0.5 by default.
     pub question: Epsilon,
-    /// To one organisation, of one subject space and epoch; 3.0 by default.
+    /// To one organisation, of one table's rows; 3.0 by default.
     pub organisation: Epsilon,
-    /// To all together, of one subject space and epoch, for good: it is what is guaranteed to a subject whatever anybody
-    /// asks. 10 by default.
+    /// To all together, of one table's rows, for good: it is what is guaranteed to a subject of whatever is told of these
+    /// rows with noise. 10 by default.
     pub lifetime: Epsilon,
 }
 
-/// What was reserved so far, of one subject space and epoch, whatever became of it.
+/// What the stewards of some tables say of noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// When there is any.
+    pub usage: Usage,
+    /// What it may cost.
+    pub limits: Limits,
+}
+
+/// When an answer has noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Usage {
+    /// Where it would be withheld for the sake of other answers.
+    InsteadOfRefusal,
+    /// Never: what is withheld stays so.
+    Never,
+    /// Always.
+    Only,
+}
+
+/// What was paid so far, whatever became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Spent {
     /// By the organisation that asks.
@@ -37,28 +60,10 @@ pub enum Exhausted {
     Lifetime,
 }
 
-/// A price that fits. It is not paid until it is recorded.
+/// A price that fits, without which there is no noise. It is paid by the record that goes before the answer.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a price that is not recorded buys nothing"]
 pub struct Reservation(Rho);
-
-/// A price that is durable in the evidence log. It buys noise once, and is not given back.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Reserved {
-    entry: u64,
-    left: Rho,
-}
-
-/// Why there is no noise for a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Overdrawn {
-    /// More than is left of what was reserved.
-    #[error("more noise was asked for than was reserved")]
-    Reserved,
-    /// The price is too small for what one subject can change.
-    #[error("the price is too small: bound contributions more tightly, or ask for fewer numbers")]
-    TooWide,
-}
 
 impl Default for Limits {
     fn default() -> Self {
@@ -70,7 +75,48 @@ impl Default for Limits {
     }
 }
 
+impl Terms {
+    /// Of several datasets: of each limit the least, and noise alone if one demands it, none if one else forbids it.
+    ///
+    /// # Errors
+    /// [`Malformed`] for words that are not of the contract.
+    pub fn strictest(policies: &[v1::NoisePolicy]) -> Result<Self, Malformed> {
+        let mut strictest: Option<Self> = None;
+        for policy in policies {
+            let usage = match policy.r#use() {
+                v1::NoiseUse::Unspecified => return Err(Malformed),
+                v1::NoiseUse::Never => Usage::Never,
+                v1::NoiseUse::InsteadOfRefusal => Usage::InsteadOfRefusal,
+                v1::NoiseUse::Only => Usage::Only,
+            };
+            let limits = Limits {
+                question: Epsilon::of_milli(policy.question),
+                organisation: Epsilon::of_milli(policy.organisation),
+                lifetime: Epsilon::of_milli(policy.lifetime),
+            };
+            strictest = Some(strictest.map_or(Self { usage, limits }, |before| Self {
+                usage: before.usage.max(usage),
+                limits: before.limits.and(limits),
+            }));
+        }
+        Ok(strictest.unwrap_or(Self { usage: Usage::Never, limits: Limits::default() }))
+    }
+}
+
+/// A policy in words that are not of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the noise policy is not in its one form")]
+pub struct Malformed;
+
 impl Limits {
+    fn and(self, other: Self) -> Self {
+        Self {
+            question: self.question.min(other.question),
+            organisation: self.organisation.min(other.organisation),
+            lifetime: self.lifetime.min(other.lifetime),
+        }
+    }
+
     /// A price, beside what was spent.
     ///
     /// # Errors
@@ -94,33 +140,38 @@ impl Reservation {
         self.0
     }
 
-    /// After it was written and synced: by the number of its entry in the evidence log.
-    pub fn recorded(self, entry: u64) -> Reserved {
-        Reserved { entry, left: self.0 }
-    }
-}
-
-impl Reserved {
-    /// The number of its entry in the evidence log.
-    pub fn entry(&self) -> u64 {
-        self.entry
-    }
-
-    /// The spread that a part of what is left pays for.
-    ///
-    /// # Errors
-    /// [`Overdrawn`]; nothing is spent then.
-    pub fn deviation(&mut self, price: Rho, sensitivity: Sensitivity) -> Result<Deviation, Overdrawn> {
-        let left = self.left.less(price).ok_or(Overdrawn::Reserved)?;
-        let deviation = Deviation::paying(price, sensitivity).ok_or(Overdrawn::TooWide)?;
-        self.left = left;
-        Ok(deviation)
+    /// As it is recorded, with the answer that it bought. The answer leaves once the record is durable.
+    pub fn recorded(self, answer: Vec<u8>) -> Noise {
+        Noise { price: self.0, answer }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_strictest_of_several_stewards_holds() {
+        let policy = |usage: v1::NoiseUse, question| v1::NoisePolicy {
+            r#use: usage.into(),
+            question,
+            organisation: 3_000,
+            lifetime: 9_000,
+        };
+        let usage = |usages: &[v1::NoiseUse]| {
+            let policies: Vec<_> = usages.iter().map(|usage| policy(*usage, 500)).collect();
+            Terms::strictest(&policies).map(|terms| terms.usage)
+        };
+        use v1::NoiseUse::{InsteadOfRefusal, Never, Only, Unspecified};
+        assert_eq!(usage(&[InsteadOfRefusal]), Ok(Usage::InsteadOfRefusal));
+        assert_eq!(usage(&[InsteadOfRefusal, Never]), Ok(Usage::Never));
+        assert_eq!(usage(&[Never, Only, InsteadOfRefusal]), Ok(Usage::Only));
+        assert_eq!(usage(&[]), Ok(Usage::Never));
+        assert_eq!(usage(&[Unspecified]), Err(Malformed));
+        let both = Terms::strictest(&[policy(Only, 200), policy(Only, 300)]).unwrap();
+        assert_eq!(both.limits.question, Epsilon::of_milli(200));
+        assert_eq!(both.limits.lifetime, Epsilon::of_milli(9_000));
+    }
 
     #[test]
     fn a_price_fits_every_limit_or_none_is_reserved() {
@@ -138,15 +189,5 @@ mod tests {
         assert_eq!(reserve(question, none, all.less(question).unwrap()), Ok(question));
         assert_eq!(reserve(Rho::of_micro(1), none, all), Err(Exhausted::Lifetime));
         assert_eq!(reserve(Rho::of_micro(1), none, Rho::of_micro(u64::MAX)), Err(Exhausted::Lifetime));
-    }
-
-    #[test]
-    fn no_more_noise_is_drawn_than_was_paid_for() {
-        let mut reserved = Limits::default().reserve(Rho::of_micro(1_000), Spent::default()).unwrap().recorded(7);
-        assert_eq!(reserved.entry(), 7);
-        let (half, one) = (Rho::of_micro(500), Sensitivity::subjects(1));
-        assert_eq!(reserved.deviation(half, Sensitivity::rows(1, u32::MAX)), Err(Overdrawn::TooWide));
-        assert!(reserved.deviation(half, one).is_ok() && reserved.deviation(half, one).is_ok());
-        assert_eq!(reserved.deviation(Rho::of_micro(1), one), Err(Overdrawn::Reserved));
     }
 }

@@ -220,6 +220,21 @@ impl Bins {
         if any.is_empty() { Expression::Literal(Literal::Boolean(false)) } else { Expression::Or(any) }
     }
 
+    /// Of a calendar, as [`crate::judge::roles::Axis::spans`] says.
+    pub fn spans(&self, classes: &[BinSet]) -> Option<(u32, Vec<(i64, u32)>)> {
+        let Self::Calendar(_, _, starts) = self else { return None };
+        let class_of = |bin| (0..).zip(classes).find(|(_, set)| set.contains(bin)).map(|(class, _)| class);
+        let outside = class_of(self.outside())?;
+        // Where runs of bins begin; between two of these all bins are of one class.
+        let mut begins: Vec<u32> = classes.iter().flat_map(BinSet::runs).map(|(from, _)| from).collect();
+        begins.retain(|from| *from < self.outside());
+        begins.extend([0, self.outside()]);
+        begins.sort_unstable();
+        begins.dedup();
+        let span = |from: u32| Some((*starts.get(from as usize)?, class_of(from)?));
+        Some((outside, begins.into_iter().map(span).collect::<Option<_>>()?))
+    }
+
     /// From a declared bin up to another.
     fn range<C: Clone>(&self, column: &Expression<C>, from: u32, to: u32) -> Option<Expression<C>> {
         let (Content::Between(scale, first, _), Content::Between(_, _, last)) =

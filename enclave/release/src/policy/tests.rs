@@ -49,7 +49,7 @@ fn km(low: Option<f64>, high: Option<f64>, points: &[f64]) -> wire::ColumnPolicy
 
 fn parse(columns: Vec<wire::ColumnPolicy>) -> Result<Policies, PolicyError> {
     let units = vec![wire::Unit { column: "id".into(), space: "people".into() }];
-    parse_all(vec![wire::TablePolicy { table: "t".into(), units, columns }])
+    parse_all(vec![wire::TablePolicy { table: "t".into(), units, columns, noise_rows: 0 }])
 }
 
 fn parse_all(tables: Vec<wire::TablePolicy>) -> Result<Policies, PolicyError> {
@@ -93,7 +93,7 @@ fn a_policy_that_is_not_understood_is_none() {
     for (columns, expected) in table {
         assert_eq!(parse(columns).unwrap_err(), expected);
     }
-    let table = |units| wire::TablePolicy { table: "t".into(), units, columns: Vec::new() };
+    let table = |units| wire::TablePolicy { table: "t".into(), units, columns: Vec::new(), noise_rows: 0 };
     let unit = |column: &str, space: &str| wire::Unit { column: column.into(), space: space.into() };
     for units in [vec![], vec![unit("km", "people")], vec![unit("id", "")], vec![unit("id", "a"), unit("id", "a")]] {
         assert_eq!(parse_all(vec![table(units)]).unwrap_err(), PolicyError::Units { table: "t".into() });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use octroi_release::{
     Control,
-    history::{Audit, Counted, History, Quantity, Release, Remainder, Setting, Tier, Versions, loads},
+    history::{Audit, Counted, History, Quantity, Release, Remainder, Setting, Versions, loads},
     space::{BinSet, Dimension, Facts, Region},
 };
 
@@ -44,7 +44,7 @@ pub(crate) fn fault(world: &World, questions: &[Question]) -> Option<String> {
         let release = Release {
             sequence: history.next(),
             organisation: "city".into(),
-            tier: Tier::Rounded,
+            noise: None,
             question: [u8::try_from(number).unwrap(); 32],
             answer: [0; 32],
             versions: current(),

@@ -90,6 +90,7 @@ impl World {
                 with("amount", Role::Measure(wire::Measure::default())),
                 with("ill", Role::Category(wire::Category {})),
             ],
+            noise_rows: 0,
         };
         let policy = wire::ReleasePolicy { dataset: "d".into(), tables: vec![table], ..wire::ReleasePolicy::default() };
         Policies::parse(&self.schemas(), &["d"], &[policy]).unwrap()

@@ -85,6 +85,7 @@ fn policy() -> v1::ReleasePolicy {
             role("household", Role::Identifier(v1::Identifier {})),
             role("watt_hours", Role::Measure(v1::Measure::default())),
         ],
+        noise_rows: 0,
     };
     let policy = v1::ReleasePolicy { dataset: DATASET.to_owned(), tables: vec![table], ..v1::ReleasePolicy::default() };
     octroi_proto::ReleasePolicy::try_from(policy).map(|policy| (&policy).into()).unwrap_or_default()

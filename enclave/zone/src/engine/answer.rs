@@ -6,7 +6,7 @@ use arrow::{
     array::{Array, AsArray, RecordBatch},
     datatypes::{
         DataType, Date32Type, Decimal128Type, Decimal256Type, Float64Type, Int64Type, TimeUnit,
-        TimestampMicrosecondType,
+        TimestampMicrosecondType, UInt64Type,
     },
 };
 use octroi_attest::said::MOST_UNFOLDED;
@@ -14,7 +14,13 @@ use octroi_proto::wire::v1::{AnswerColumn, AnswerRow, AnswerTable, AnswerValue, 
 use octroi_release::{Literal, Ruling, Type, rounding::Rounding};
 use prost::Message as _;
 
-use super::{calendar::Written, execute::Outcome, question::Limits, refusal::Cause, released::roundings};
+use super::{
+    calendar::Written,
+    execute::Outcome,
+    question::Limits,
+    refusal::Cause,
+    released::{figures, roundings},
+};
 
 /// The answer, if it is within its limits.
 ///
@@ -29,18 +35,48 @@ pub(super) fn answer(ruling: &Ruling, outcome: &Outcome, limits: &Limits) -> Res
     if cells > MOST_UNFOLDED / 2 {
         return Err(Cause::TooManyRows);
     }
-    let rounded = roundings(ruling);
+    let rounded =
+        if outcome.noise_alone { vec![Rounding::None; ruling.output_types().len()] } else { roundings(ruling) };
     let columns = outcome.rows.columns().iter().zip(ruling.output_types()).zip(&ruling.plan().output).zip(rounded);
     let columns =
         columns.map(|(((values, holds), named), rounded)| Told::new(values.as_ref(), *holds, &named.name, rounded));
-    let columns = columns.collect::<Result<Vec<_>, _>>()?;
-    let row = |row| AnswerRow { values: columns.iter().map(|column| column.value(row)).collect() };
+    let mut columns = columns.collect::<Result<Vec<_>, _>>()?;
+    spread(ruling, outcome, &mut columns);
+    let noise = noise(ruling, &outcome.rows)?;
+    let row = |row: usize| AnswerRow {
+        values: columns.iter().map(|column| column.value(row)).collect(),
+        noise: noise.get(row).copied().unwrap_or_default(),
+    };
     let table = AnswerTable {
         rows: (0..outcome.rows.num_rows()).map(row).collect(),
         keys_without_value: keys_without_value(ruling, &outcome.kept)?,
         columns: columns.into_iter().map(|column| column.column).collect(),
+        noise_epsilon: outcome.noise.as_ref().map_or(0, |drawn| drawn.reservation.price().epsilon().milli()),
     };
     if table.encoded_len() > limits.bytes.min(MOST_BYTES) { Err(Cause::TooManyRows) } else { Ok(table) }
+}
+
+/// How wide the noise of columns is that are a figure as it is.
+fn spread(ruling: &Ruling, outcome: &Outcome, columns: &mut [Told]) {
+    let Some(drawn) = &outcome.noise else { return };
+    for (column, place) in columns.iter_mut().zip(ruling.shown()) {
+        let figure = place.and_then(|place| place.checked_sub(ruling.keys().len()));
+        let deviation = figure.and_then(|figure| drawn.deviations.get(figure).copied().flatten());
+        // Four digits: it is read by eyes, and back from JSON to the bit.
+        column.column.noise_deviation = deviation.and_then(|it| format!("{it:.3e}").parse().ok()).unwrap_or_default();
+    }
+}
+
+/// Of each row, which of its values have noise.
+fn noise(ruling: &Ruling, rows: &RecordBatch) -> Result<Vec<u64>, Cause> {
+    let noise = rows.columns().last().and_then(|column| column.as_primitive_opt::<UInt64Type>());
+    let noise = noise.ok_or(Cause::EngineFailed)?;
+    let figures = figures(ruling);
+    let of = |noisy: &u64| {
+        let columns = (0..u64::BITS).zip(&figures).filter(|(_, of)| *of & noisy != 0);
+        columns.fold(0, |bits, (column, _)| bits | 1 << column)
+    };
+    Ok(noise.values().iter().map(of).collect())
 }
 
 /// One column, its values converted.
@@ -70,7 +106,12 @@ impl Told {
             Type::Date => (moments(values)?, "date"),
             Type::Timestamp => (moments(values)?, "timestamp"),
         };
-        let column = AnswerColumn { name: name.to_owned(), r#type: told.to_owned(), rounding: rounded.to_string() };
+        let column = AnswerColumn {
+            name: name.to_owned(),
+            r#type: told.to_owned(),
+            rounding: rounded.to_string(),
+            noise_deviation: 0.0,
+        };
         Ok(Self { column, values })
     }
 
@@ -131,6 +172,7 @@ fn keys_without_value(ruling: &Ruling, kept: &RecordBatch) -> Result<Vec<AnswerR
     let keys = ruling.keys_without_value(&present.collect::<Vec<_>>());
     let told = |key: Vec<Literal>| AnswerRow {
         values: key.into_iter().map(|value| AnswerValue { value: told(value) }).collect(),
+        noise: 0,
     };
     Ok(keys.into_iter().map(told).collect())
 }

@@ -35,13 +35,13 @@ impl CountedSet {
         let holds = ruling.plan().sets.get(self.set).into_iter().flatten();
         let holds: Vec<Type> = holds.filter_map(|key| ruling.keys().get(*key)).map(|key| key.holds).collect();
         let units = self.units.iter().map(|batch| by_key(batch, &holds)).collect::<Result<Vec<_>, _>>()?;
-        let of_cells = keyed(&self.cells, &holds)?;
+        let of_cells = keys_of(&self.cells, &holds)?;
         let (parts, different) = parts(&self.cells, keys, ruling)?;
         let counted: Vec<usize> =
             (0..ruling.scopes().len()).map(|scope| ruling.told(scope).iter().flatten().count()).collect();
         let mut cells = Vec::with_capacity(of_cells.len());
         for (row, (key, parts)) in of_cells.into_iter().zip(parts).enumerate() {
-            let written = format!("{key:?}");
+            let written = spelled(&key);
             let of_units: Vec<Option<&Vec<Contributions>>> = units.iter().map(|unit| unit.get(&written)).collect();
             let mut first = 0;
             let mut scopes = Vec::with_capacity(counted.len());
@@ -64,30 +64,37 @@ impl CountedSet {
 }
 
 /// The finest parts, of the units' batches: each with so many measures.
-pub(super) fn finest_cells(ruling: &Ruling, units: &[RecordBatch], measures: usize) -> Result<Vec<FinestCell>, Cause> {
-    let keys = ruling.keys().iter().map(|key| key.holds);
+/// And of the categories' batch, if these were counted: each with how many different values there are.
+pub(super) fn finest_cells(
+    ruling: &Ruling,
+    units: &[RecordBatch],
+    measures: usize,
+    categories: Option<&RecordBatch>,
+) -> Result<Vec<FinestCell>, Cause> {
+    let of_keys = ruling.keys().iter().map(|key| key.holds);
     let width = units.first().map_or(0, RecordBatch::num_columns).saturating_sub(measures);
-    let holds: Vec<Type> = keys.chain(std::iter::repeat(Type::Boolean)).take(width).collect();
+    let holds: Vec<Type> = of_keys.chain(std::iter::repeat(Type::Boolean)).take(width).collect();
     let mut parts: BTreeMap<String, FinestCell> = BTreeMap::new();
     for (unit, batch) in units.iter().enumerate() {
         let columns = batch.columns().iter().skip(width).map(|column| contributions::read(column.as_ref()));
         let columns = columns.collect::<Result<Vec<_>, _>>()?;
-        for (row, keys) in keyed(batch, &holds)?.into_iter().enumerate() {
+        for (row, keys) in keys_of(batch, &holds)?.into_iter().enumerate() {
             let nobody = || vec![vec![Contributions::NONE; measures]; units.len()];
-            let part = parts.entry(format!("{keys:?}")).or_insert_with(|| FinestCell { keys, units: nobody(), categories: Vec::new() });
+            let none = || FinestCell { keys: keys.clone(), units: nobody(), categories: Vec::new() };
+            let part = parts.entry(spelled(&keys)).or_insert_with(none);
             if let Some(of_unit) = part.units.get_mut(unit) {
                 *of_unit = columns.iter().filter_map(|column| column.get(row).copied()).collect();
             }
         }
     }
+    for (row, key) in categories.map(|batch| keys_of(batch, &holds)).transpose()?.unwrap_or_default().iter().enumerate()
+    {
+        let columns = categories.into_iter().flat_map(|batch| batch.columns().iter().skip(width));
+        let different = columns.map(|column| Ok(whole(column.as_ref(), row)?.and_then(|it| u64::try_from(it).ok())));
+        let different = different.map(|it| it.map(Option::unwrap_or_default)).collect::<Result<_, Cause>>()?;
+        parts.get_mut(&spelled(key)).into_iter().for_each(|part| part.categories.clone_from(&different));
+    }
     Ok(parts.into_values().collect())
-}
-
-/// The contributions in the only row of a relation without keys.
-pub(super) fn contributed(batch: &RecordBatch) -> Result<Vec<Contributions>, Cause> {
-    let first =
-        |column: &ArrayRef| Ok(contributions::read(column.as_ref())?.first().copied().unwrap_or(Contributions::NONE));
-    batch.columns().iter().map(first).collect()
 }
 
 /// The number in the only cell of a relation; none if it is missing.
@@ -99,19 +106,58 @@ pub(super) fn number(batch: &RecordBatch) -> Result<Option<i128>, Cause> {
 fn by_key(batch: &RecordBatch, holds: &[Type]) -> Result<HashMap<String, Vec<Contributions>>, Cause> {
     let columns = batch.columns().iter().skip(holds.len()).map(|column| contributions::read(column.as_ref()));
     let columns = columns.collect::<Result<Vec<_>, _>>()?;
-    let keys = keyed(batch, holds)?.into_iter().enumerate();
+    let keys = keys_of(batch, holds)?.into_iter().enumerate();
     Ok(keys
-        .map(|(row, key)| (format!("{key:?}"), columns.iter().filter_map(|column| column.get(row).copied()).collect()))
+        .map(|(row, key)| (spelled(&key), columns.iter().filter_map(|column| column.get(row).copied()).collect()))
         .collect())
 }
 
-/// The keys of each row.
-fn keyed(batch: &RecordBatch, holds: &[Type]) -> Result<Vec<Vec<Literal>>, Cause> {
-    let key = |row| {
-        let columns = batch.columns().iter().zip(holds);
-        columns.map(|(column, holds)| literal(column, *holds, row)).collect::<Result<Vec<_>, _>>()
+/// The whole numbers behind the keys of one grouping set, by the key.
+pub(super) fn whole_by_key(
+    batch: &RecordBatch,
+    ruling: &Ruling,
+    set: usize,
+) -> Result<HashMap<String, Vec<i64>>, Cause> {
+    let holds = ruling.plan().sets.get(set).into_iter().flatten();
+    let holds: Vec<Type> = holds.filter_map(|key| ruling.keys().get(*key)).map(|key| key.holds).collect();
+    let number = |column: &ArrayRef, row| {
+        let number = whole(column.as_ref(), row)?.unwrap_or_default();
+        i64::try_from(number).map_err(|_| Cause::EngineFailed)
     };
-    (0..batch.num_rows()).map(key).collect()
+    let keys = keys_of(batch, &holds)?.into_iter().enumerate();
+    keys.map(|(row, key)| {
+        let numbers = batch.columns().iter().skip(holds.len()).map(|column| number(column, row));
+        Ok((spelled(&key), numbers.collect::<Result<_, Cause>>()?))
+    })
+    .collect()
+}
+
+/// Rows of whole numbers.
+pub(super) fn whole_rows(batch: &RecordBatch) -> Result<Vec<Vec<i64>>, Cause> {
+    let number = |column: &ArrayRef, row| {
+        let number = whole(column.as_ref(), row)?.ok_or(Cause::EngineFailed)?;
+        i64::try_from(number).map_err(|_| Cause::EngineFailed)
+    };
+    (0..batch.num_rows()).map(|row| batch.columns().iter().map(|column| number(column, row)).collect()).collect()
+}
+
+/// The keys of each row.
+fn keys_of(batch: &RecordBatch, holds: &[Type]) -> Result<Vec<Vec<Literal>>, Cause> {
+    (0..batch.num_rows()).map(|row| key(batch.columns(), holds, row)).collect()
+}
+
+/// The key of one row, spelled.
+pub(super) fn keyed(columns: &[ArrayRef], holds: &[Type], row: usize) -> Result<String, Cause> {
+    key(columns, holds, row).map(|key| spelled(&key))
+}
+
+/// A key as text: what cells are found by.
+pub(super) fn spelled(key: &[Literal]) -> String {
+    format!("{key:?}")
+}
+
+fn key(columns: &[ArrayRef], holds: &[Type], row: usize) -> Result<Vec<Literal>, Cause> {
+    columns.iter().zip(holds).map(|(column, holds)| literal(column, *holds, row)).collect()
 }
 
 /// A value of a key, as policies name it.

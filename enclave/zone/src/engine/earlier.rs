@@ -6,11 +6,12 @@
 //!     --> Control without what may not leave, and the Release to be recorded
 //! ```
 //!
-//! A load's number is made of its file's id, so that the history knows the loads without being told of them. Remainders
-//! are counted as cells are, in passes of at most [`MOST_AT_ONCE`]; what cannot be counted counts as few.
+//! A load's number is made of its file's id, so that the history knows the loads without being told of them.
+//! Remainders are counted in [`super::remainders`].
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    borrow::Cow,
+    collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -18,19 +19,21 @@ use bytes::Bytes;
 use datafusion::{catalog::TableProvider, execution::SessionState};
 use octroi_attest::{HistoryKey, OpenKeys};
 use octroi_release::{
-    CellRules, Control, Expression, Measure, Quantity, RowColumn, Ruling,
-    history::{self, Audit, Counted, History, Release, Remainder, Setting, Tier, Versions, loads},
-    rules::{self, Broken},
+    Control, Place, Ruling,
+    history::{self, Audit, History, Noise, Reason, Release, Setting, Versions},
+    noise::Spent,
     space::{BinSet, Facts, Region},
-    statistics::{CellStatistics, Contributions},
 };
 use ring::digest::{SHA256, digest};
 
-use super::{counted::contributed, execute::Run, question::Question, raise::plan::Measured, refusal::Cause};
+use super::{execute::Run, question::Question, refusal::Cause};
 use crate::table::Disk;
 
 /// Opens the tables of a question: of the facts' files only those of these loads.
 pub(super) type OpenTables = Arc<dyn Fn(&BinSet) -> Result<Vec<Option<Arc<dyn TableProvider>>>, Cause> + Send + Sync>;
+
+/// Tables as they are read: those of the question, or opened anew.
+pub(super) type Opened<'a> = Cow<'a, [Option<Arc<dyn TableProvider>>]>;
 
 /// What was released before, and what a release of now is of.
 pub(super) struct Earlier {
@@ -38,7 +41,16 @@ pub(super) struct Earlier {
     versions: Versions,
     question: history::Digest,
     facts: Facts,
+    organisation: String,
     open: OpenTables,
+}
+
+/// What the audit left.
+pub(super) struct Audited {
+    /// To be recorded.
+    pub(super) release: Release,
+    /// What was kept back by public sets alone, and may be told with noise.
+    pub(super) kept_back: Vec<Place>,
 }
 
 /// The number of a load, by the id of its file.
@@ -93,7 +105,14 @@ impl Earlier {
         let digest = digest(&SHA256, asked.as_bytes());
         let mut asked = [0; 32];
         asked.copy_from_slice(digest.as_ref());
-        Ok(Self { history, versions, question: asked, facts: ruling.base().facts().clone(), open })
+        Ok(Self {
+            history,
+            versions,
+            question: asked,
+            facts: ruling.base().facts().clone(),
+            organisation: question.organisation.clone(),
+            open,
+        })
     }
 
     /// Keeps back what would tell of few together with earlier answers. What is left, as it is to be recorded; its answer
@@ -103,32 +122,106 @@ impl Earlier {
         run: &Run,
         session: &SessionState,
         control: &mut Control<'_>,
-    ) -> Result<Release, Cause> {
+    ) -> Result<Audited, Cause> {
         // Of what is about nobody there is nothing to compare.
         let told = if run.ruling.units().is_empty() { Vec::new() } else { control.history_cells() };
         let (places, cells): (Vec<_>, Vec<_>) = told.into_iter().unzip();
         let least = u64::from(run.cells.least_subjects());
-        let known = run.ruling.without_partner().collect();
-        let setting = Setting { least, current: self.versions.clone(), vacant: vacant(&run.ruling), known };
+        let known = run.ground.without_partner().collect();
+        let setting = Setting { least, current: self.versions.clone(), vacant: vacant(&run.ground), known };
         let mut audit = Audit::open(&self.history, &cells, &setting);
         while !audit.pending().is_empty() {
             let counts = self.counts(run, session, audit.pending()).await?;
             audit.count(&counts).map_err(|_| Cause::EngineFailed)?;
         }
         let verdict = audit.settle().map_err(|_| Cause::EngineFailed)?;
-        for place in verdict.withheld().keys() {
-            places.get(*place).into_iter().for_each(|place| control.withhold(*place));
+        let mut kept_back = Vec::new();
+        for (place, reason) in verdict.withheld() {
+            let Some(place) = places.get(*place) else { continue };
+            control.withhold(*place);
+            // That somebody stands out is no matter of public sets.
+            if *reason != Reason::Dominated {
+                kept_back.push(*place);
+            }
         }
-        let told = cells.into_iter().enumerate().filter(|(place, _)| verdict.may_leave(*place)).map(|(_, cell)| cell);
-        Ok(Release {
+        let standing = places.into_iter().zip(cells).enumerate();
+        let (places, cells): (Vec<Place>, Vec<history::Cell>) =
+            standing.filter(|(place, _)| verdict.may_leave(*place)).map(|(_, standing)| standing).unzip();
+        let admitted = match run.information {
+            Some(limits) if !cells.is_empty() => self.admit(run, session, &cells, limits).await?,
+            Some(_) | None => vec![true; cells.len()],
+        };
+        for (place, _) in places.iter().zip(&admitted).filter(|(_, admitted)| !**admitted) {
+            control.withhold(*place);
+            kept_back.push(*place);
+        }
+        let told = cells.into_iter().zip(admitted).filter(|(_, admitted)| *admitted).map(|(cell, _)| cell);
+        Ok(Audited { release: self.release(self.unknown(told)), kept_back })
+    }
+
+    /// A release of these cells, next in turn.
+    pub(super) fn release(&self, cells: Vec<history::Cell>) -> Release {
+        Release {
             sequence: self.history.next(),
-            organisation: String::new(),
-            tier: Tier::Rounded,
+            organisation: self.organisation.clone(),
             question: self.question,
             answer: [0; 32],
             versions: self.versions.clone(),
-            cells: self.unknown(told),
+            cells,
+            noise: None,
+        }
+    }
+
+    /// Whether earlier answers name a dimension that a question's rows have beside what they lead to alone.
+    pub(super) fn names(&self, ruling: &Ruling, wide: &Ruling) -> bool {
+        let of = |ruling: &Ruling| ruling.axes().iter().map(|axis| axis.dimension.clone()).collect::<BTreeSet<_>>();
+        let (own, all) = (of(ruling), of(wide));
+        let cells = self.history.releases().iter().flat_map(|release| &release.cells);
+        let mut named = cells.flat_map(|cell| cell.region.sets()).map(|(dimension, _)| dimension);
+        named.any(|dimension| !own.contains(dimension) && all.contains(dimension))
+    }
+
+    /// What was released before.
+    pub(super) fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What is read.
+    pub(super) fn versions(&self) -> &Versions {
+        &self.versions
+    }
+
+    /// Whose rows.
+    pub(super) fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// Who asks.
+    pub(super) fn organisation(&self) -> &str {
+        &self.organisation
+    }
+
+    /// The answer with noise that this very question was given before.
+    pub(super) fn answered(&self) -> Option<&Noise> {
+        self.history.answered(&self.question)
+    }
+
+    /// The tables, of the facts only these loads; nothing where none of them is there.
+    pub(super) fn tables_of<'a>(&self, run: &'a Run, loads: &BinSet) -> Result<Option<Opened<'a>>, Cause> {
+        let present = self.versions.0.get(&self.facts).cloned().unwrap_or_default();
+        let read = loads.and(&present);
+        Ok(if read.is_empty() {
+            None
+        } else if read == present {
+            Some(Cow::Borrowed(&run.tables))
+        } else {
+            Some(Cow::Owned((self.open)(&read)?))
         })
+    }
+
+    /// What was paid for noise before.
+    pub(super) fn spent(&self) -> Spent {
+        self.history.spent(&self.organisation)
     }
 
     /// Of these cells, those that tell more than was told of the very same rows: nothing else need be kept.
@@ -143,105 +236,6 @@ impl Earlier {
         };
         cells.filter(|cell| !told(cell)).collect()
     }
-
-    async fn counts(&self, run: &Run, session: &SessionState, all: &[Remainder]) -> Result<Vec<Counted>, Cause> {
-        let measures = measures(&run.ruling);
-        // Of all rows: what the question leaves out, an earlier one may have told.
-        let rows = run.ruling.all_rows();
-        let mut by_loads: BTreeMap<BinSet, Vec<usize>> = BTreeMap::new();
-        let mut counts = vec![FEW; all.len()];
-        let present = self.versions.0.get(&self.facts).cloned().unwrap_or_default();
-        for (place, remainder) in all.iter().enumerate() {
-            if let Some(read) = loads_of(remainder, &present) {
-                by_loads.entry(read).or_default().push(place);
-            }
-        }
-        for (read, places) in by_loads {
-            let tables = if read == present { None } else { Some((self.open)(&read)?) };
-            let tables = tables.as_deref().unwrap_or(&run.tables);
-            for places in places.chunks(MOST_AT_ONCE) {
-                let asked: Vec<Asked> =
-                    places.iter().filter_map(|place| Asked::of(*place, all.get(*place)?, run, &measures)).collect();
-                let measured: Vec<Measured> = asked.iter().flat_map(|asked| asked.measured.iter().cloned()).collect();
-                let units = run.of_units(session, (tables, &rows), &[], &measured).await?;
-                let units = units.iter().map(contributed).collect::<Result<Vec<_>, _>>()?;
-                let mut first = 0;
-                for asked in asked {
-                    let next = first + asked.measured.len();
-                    let of_unit = |unit: &Vec<Contributions>| unit.get(first..next).map(<[_]>::to_vec);
-                    if let (Some(units), Some(count)) =
-                        (units.iter().map(of_unit).collect::<Option<Vec<_>>>(), counts.get_mut(asked.place))
-                    {
-                        *count = counted(units, &run.cells);
-                    }
-                    first = next;
-                }
-            }
-        }
-        Ok(counts)
-    }
-}
-
-/// A remainder as it is counted.
-struct Asked {
-    place: usize,
-    /// All rows first.
-    measured: Vec<Measured>,
-}
-
-impl Asked {
-    /// `None` for one that cannot be counted.
-    fn of(
-        place: usize,
-        remainder: &Remainder,
-        run: &Run,
-        measures: &BTreeMap<history::Quantity, Option<Measure>>,
-    ) -> Option<Self> {
-        let within = remainder.regions.iter().map(|region| run.ruling.condition(&without_loads(region)));
-        let within = Expression::Or(within.collect::<Option<Vec<Expression<RowColumn>>>>()?);
-        let rows = Measure { present: Vec::new(), quantity: Quantity::Row };
-        let named = remainder.quantities.iter().filter_map(|quantity| measures.get(quantity).cloned().flatten());
-        let mut all = vec![rows];
-        for measure in named {
-            if !all.contains(&measure) {
-                all.push(measure);
-            }
-        }
-        let measured = all.into_iter().map(|measure| Measured { within: Some(within.clone()), measure });
-        Some(Self { place, measured: measured.collect() })
-    }
-}
-
-/// By the rules of cells, all quantities told.
-fn counted(units: Vec<Vec<Contributions>>, cells: &CellRules) -> Counted {
-    let subjects = units.iter().flatten().map(Contributions::subjects).min().unwrap_or(0);
-    let rows = units.iter().filter_map(|unit| unit.first()).map(Contributions::total).fold(0.0, f64::max);
-    let told = vec![true; units.first().map_or(0, Vec::len)];
-    let of = rules::Counted { units: units.len(), told: &told, categories: 0 };
-    let broken = cells.without_homogeneity().judge(&CellStatistics { units, categories: Vec::new() }, of);
-    let dominated = broken.iter().any(|broken| !matches!(broken, Broken::Threshold { .. }));
-    // Whether there is any row is all that is asked of the number.
-    Counted { rows: u64::from(rows > 0.0), subjects, dominated }
-}
-
-/// What is measured of each quantity that the question tells, by its name.
-fn measures(ruling: &Ruling) -> BTreeMap<history::Quantity, Option<Measure>> {
-    (0..ruling.scopes().len()).flat_map(|scope| ruling.told_quantities(scope)).collect()
-}
-
-/// The loads that a remainder is of; `None` if its parts are of different ones.
-fn loads_of(remainder: &Remainder, present: &BinSet) -> Option<BinSet> {
-    let of = |region: &Region| region.bins(&loads()).map_or_else(|| present.clone(), |bins| bins.and(present));
-    let mut all = remainder.regions.iter().map(of);
-    let first = all.next()?;
-    all.all(|other| other == first).then_some(first)
-}
-
-fn without_loads(region: &Region) -> Region {
-    let sets = region.sets().filter(|(dimension, _)| **dimension != loads());
-    sets.fold(Region::all(region.facts().clone()), |region, (dimension, set)| {
-        region.within(dimension.clone(), set.clone())
-    })
 }
 
 /// Rows outside of declared bins: that there are none tells nothing of anybody.
@@ -264,8 +258,3 @@ fn versions(question: &Question, ruling: &Ruling) -> Versions {
     });
     Versions(loads.collect())
 }
-
-/// What cannot be counted.
-const FEW: Counted = Counted { rows: 1, subjects: 0, dominated: false };
-/// Remainders that are counted in one pass over the rows.
-const MOST_AT_ONCE: usize = 64;

@@ -30,13 +30,14 @@ use datafusion::{
 };
 use futures::StreamExt as _;
 use octroi_release::{
-    CellRules, Control, CountedCell, Expression, FinestCell, RowColumn, Rows, Ruling, history::Release,
+    CellRules, Control, CountedCell, Expression, FinestCell, RowColumn, Rows, Ruling, budget, history::Release,
 };
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
     counted::{CountedSet, finest_cells, number},
     earlier::Earlier,
+    noisy::{Drawn, Noisy},
     question::Limits,
     raise::plan::{self, Measured, Tables},
     refusal::Cause,
@@ -52,6 +53,8 @@ pub(super) struct Executor {
 /// A judged plan and what it reads.
 pub(super) struct Run {
     pub(super) ruling: Arc<Ruling>,
+    /// The ruling by which earlier answers' rows are counted: that, or the same beside what its rows lead to.
+    pub(super) ground: Arc<Ruling>,
     /// Which cells may leave.
     pub(super) cells: CellRules,
     /// Those that the plan scans, in the order of the question.
@@ -59,6 +62,10 @@ pub(super) struct Run {
     pub(super) limits: Limits,
     /// What was released before; none for a question about nobody.
     pub(super) earlier: Option<Earlier>,
+    /// How much all answers together may let know; no bound for a question about nobody.
+    pub(super) information: Option<budget::Limits>,
+    /// How it is answered with noise, if it can be.
+    pub(super) noisy: Option<Noisy>,
     /// Where to spill; nowhere if there is none.
     pub(super) scratch: Option<Arc<dyn TempFileFactory>>,
 }
@@ -72,6 +79,10 @@ pub(super) struct Outcome {
     pub(super) rows: RecordBatch,
     /// What is to be recorded of it; none of an answer about nobody.
     pub(super) release: Option<Release>,
+    /// The noise in it.
+    pub(super) noise: Option<Drawn>,
+    /// Whether nothing in it is without.
+    pub(super) noise_alone: bool,
 }
 
 impl Executor {
@@ -115,11 +126,18 @@ impl Executor {
 impl Run {
     async fn outcome(self, threads: usize) -> Result<Outcome, Cause> {
         let session = self.session(threads)?;
-        for column in self.ruling.unique() {
-            let most = collect(&session, plan::most_frequent(&self.ruling, &self.tables, column)?, self.limits.memory);
+        for column in self.ground.unique() {
+            let most = collect(&session, plan::most_frequent(&self.ground, &self.tables, column)?, self.limits.memory);
             if number(&most.await?)?.is_some_and(|most| most > 1) {
                 return Err(Cause::AmbiguousKey);
             }
+        }
+        if let (Some(noisy), Some(earlier)) = (self.noisy.as_ref().filter(|noisy| noisy.alone()), &self.earlier) {
+            let (cells, rows, drawn) = self.noise_alone(&session, noisy).await?;
+            let kept = released::batch(&self.ruling, &cells, rows)?;
+            let release = Some(earlier.release(Vec::new()));
+            let rows = self.steps(&kept).await?;
+            return Ok(Outcome { kept, rows, release, noise: Some(drawn), noise_alone: true });
         }
         let cells = self.counted(&session).await?;
         let finest = self.finest(&session).await?;
@@ -127,24 +145,32 @@ impl Run {
         if control.is_empty() {
             return Err(Cause::TooFewSubjects);
         }
-        let release = match &self.earlier {
-            Some(earlier) => Some(earlier.audit(&self, &session, &mut control).await?),
-            None => None,
-        };
+        let (mut release, mut noise) = (None, None);
+        if let Some(earlier) = &self.earlier {
+            let audited = earlier.audit(&self, &session, &mut control).await?;
+            noise = self.add_noise(&session, &cells, &audited.kept_back, &mut control).await?;
+            release = Some(audited.release);
+        }
+        self.sides(&session, &cells, &mut control).await?;
         if control.is_empty() {
             return Err(Cause::Disclosive);
         }
         let kept = released::batch(&self.ruling, &cells, control.rows())?;
+        let rows = self.steps(&kept).await?;
+        Ok(Outcome { kept, rows, release, noise, noise_alone: false })
+    }
+
+    /// What follows the cells, over those that leave.
+    async fn steps(&self, kept: &RecordBatch) -> Result<RecordBatch, Cause> {
         let table = MemTable::try_new(kept.schema(), vec![vec![kept.clone()]])?;
         let steps = plan::steps(&self.ruling, Arc::new(table))?;
         // One partition keeps the order of the kept cells where the question asks for none.
-        let rows = collect(&self.session(1)?, steps, self.limits.memory).await?;
-        Ok(Outcome { kept, rows, release })
+        collect(&self.session(1)?, steps, self.limits.memory).await
     }
 
     /// The cells of all grouping sets, and what subjects contribute to each.
     async fn counted(&self, session: &SessionState) -> Result<Vec<CountedCell>, Cause> {
-        let categories = if self.cells.homogeneity() { self.ruling.categories() } else { Vec::new() };
+        let categories = self.categories();
         let plan = self.ruling.plan();
         let mut all = Vec::new();
         for (set, keys) in plan.sets.iter().enumerate() {
@@ -160,13 +186,25 @@ impl Run {
         Ok(all)
     }
 
+    /// Those that must not be the same for all.
+    pub(super) fn categories(&self) -> Vec<RowColumn> {
+        if self.cells.homogeneity() { self.ruling.categories() } else { Vec::new() }
+    }
+
     /// The finest parts of the answer's cells, where they are none of its own.
     async fn finest(&self, session: &SessionState) -> Result<Vec<FinestCell>, Cause> {
         let Some(finest) = self.ruling.finest() else { return Ok(Vec::new()) };
         let measured: Vec<Measured> =
             self.ruling.measures().into_iter().map(|measure| Measured { within: None, measure }).collect();
         let units = self.of_units(session, (&self.tables, &self.ruling.plan().rows), &finest.keys, &measured).await?;
-        finest_cells(&self.ruling, &units, measured.len())
+        let categories = self.categories();
+        let different = if categories.is_empty() {
+            None
+        } else {
+            let different = plan::categories(&self.ruling, &self.tables, &finest.keys, &categories)?;
+            Some(collect(session, different, self.limits.memory).await?)
+        };
+        finest_cells(&self.ruling, &units, measured.len(), different.as_ref())
     }
 
     /// Of each unit, what its subjects contribute to cells of these rows.
@@ -217,7 +255,7 @@ impl Run {
 }
 
 /// Plans and runs, and gathers what comes as long as it fits in memory.
-async fn collect(session: &SessionState, plan: LogicalPlan, memory: usize) -> Result<RecordBatch, Cause> {
+pub(super) async fn collect(session: &SessionState, plan: LogicalPlan, memory: usize) -> Result<RecordBatch, Cause> {
     let physical = session.create_physical_plan(&plan).await?;
     let mut stream = execute_stream(physical, session.task_ctx())?;
     let schema = stream.schema();

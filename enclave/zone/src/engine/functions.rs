@@ -11,6 +11,7 @@ use datafusion::{
     common::{DataFusionError, exec_datafusion_err},
     logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature, Volatility},
 };
+use octroi_release::noise::Clamp;
 
 /// Ours of this name, for the planner.
 pub(super) fn own(name: &str) -> Option<Arc<ScalarUDF>> {
@@ -41,6 +42,12 @@ pub(super) fn rounding(operation: Rounding) -> Arc<ScalarUDF> {
 pub(super) fn quotient(remainder: bool) -> Arc<ScalarUDF> {
     let signature = Signature::exact(vec![WIDE, WIDE], Volatility::Immutable);
     Arc::new(ScalarUDF::from(Quotient { remainder, signature }))
+}
+
+/// A float held to the bounds of a clamp; as a whole number of its steps, if that is asked for.
+pub(super) fn held(clamp: Clamp, steps: bool) -> Arc<ScalarUDF> {
+    let signature = Signature::exact(vec![DataType::Float64], Volatility::Immutable);
+    Arc::new(ScalarUDF::from(Held { bits: clamp.to_bits(), steps, signature }))
 }
 
 /// The number of a declared bin: for the planner alone. What a table's bins are, the judge knows, and writes out.
@@ -119,6 +126,40 @@ impl ScalarUDFImpl for OfFloat {
             }
         };
         Ok(ColumnarValue::Array(Arc::new(computed)))
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Held {
+    /// The clamp's bounds.
+    bits: [u64; 2],
+    steps: bool,
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for Held {
+    fn name(&self) -> &str {
+        if self.steps { "octroi_steps" } else { "octroi_held" }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType, DataFusionError> {
+        Ok(if self.steps { DataType::Int64 } else { DataType::Float64 })
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue, DataFusionError> {
+        let columns = ColumnarValue::values_to_arrays(&arguments.args)?;
+        let [low, high] = self.bits.map(f64::from_bits);
+        let clamp = Clamp::new(low, high).ok_or_else(|| exec_datafusion_err!("a clamp has bounds"))?;
+        let values = first(&columns)?.as_primitive::<Float64Type>();
+        Ok(ColumnarValue::Array(if self.steps {
+            Arc::new(values.unary::<_, Int64Type>(|value| clamp.steps(value)))
+        } else {
+            Arc::new(values.unary::<_, Float64Type>(|value| clamp.held(value)))
+        }))
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use octroi_attest::{LaunchId, RuledTable, Rules, RulesDigest, WorkId};
 use octroi_proto::wire::{v1, zone as wire};
-use octroi_release::{CellRules, Policies, Schemas, Table};
+use octroi_release::{CellRules, Policies, Schemas, Table, budget, noise::Terms};
 
 use crate::table;
 
@@ -24,8 +24,12 @@ pub(super) struct Question {
     pub(super) cells: CellRules,
     /// Whether it is only to be judged.
     pub(super) check: bool,
-    /// Whether one of its tables may be answered with noise alone.
-    pub(super) noise_only: bool,
+    /// How much all answers together may let know; none where no table is about anybody.
+    pub(super) information: Option<budget::Limits>,
+    /// When an answer has noise, and what it may cost.
+    pub(super) noise: Terms,
+    /// Who asks.
+    pub(super) organisation: String,
     pub(super) limits: Limits,
 }
 
@@ -81,10 +85,12 @@ impl Question {
             policies: Policies::parse(&schemas, &datasets, &declared).map_err(|_| Malformed)?,
             cells: cells.at_least(rules.least_subjects()),
             check: wire.check,
-            noise_only: declared
-                .iter()
-                .filter_map(|policy| policy.noise)
-                .any(|noise| noise.r#use() == v1::NoiseUse::Only),
+            information: about(&declared)
+                .filter_map(|policy| policy.information)
+                .map(limits)
+                .reduce(budget::Limits::and),
+            noise: noise(&declared)?,
+            organisation: wire.organisation,
             schemas,
             sql: wire.sql,
             tables: tables.collect::<Result<_, _>>()?,
@@ -93,6 +99,19 @@ impl Question {
             rules: rules.digest(),
         })
     }
+}
+
+/// By the policies that are about somebody: what others say of noise protects nobody.
+fn noise(declared: &[v1::ReleasePolicy]) -> Result<Terms, Malformed> {
+    Terms::strictest(&about(declared).filter_map(|policy| policy.noise).collect::<Vec<_>>()).map_err(|_| Malformed)
+}
+
+fn about(declared: &[v1::ReleasePolicy]) -> impl Iterator<Item = &v1::ReleasePolicy> {
+    declared.iter().filter(|policy| policy.tables.iter().any(|table| !table.units.is_empty()))
+}
+
+fn limits(information: v1::InformationBudget) -> budget::Limits {
+    budget::Limits { together: information.together, organisation: information.organisation }
 }
 
 impl AskedTable {

@@ -10,7 +10,7 @@ use std::io;
 use arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use octroi_proto::wire::zone as wire;
-use octroi_release::{Objection, Rejection, judge::roles::Offence};
+use octroi_release::{Objection, Rejection, judge::roles::Offence, noise::NoNoise};
 
 use super::place::place;
 
@@ -56,9 +56,15 @@ pub(super) enum Refusal {
     /// What cannot be read as a plan.
     #[error(transparent)]
     Judged(#[from] Rejection),
-    /// Tables whose steward allows no answer but with noise.
-    #[error("the tables asked are answered with noise alone, which this gateway does not add yet: ask their steward")]
-    NoiseOnly,
+    /// Tables whose steward allows no answer but with noise, and a question that cannot have it.
+    #[error("the tables asked are answered with noise alone, and this question cannot be: {0}")]
+    NoNoise(#[source] NoNoise),
+    /// The same, of keys that are not listed.
+    #[error(
+        "the tables asked are answered with noise alone: group by columns with declared values, each as it is, in one \
+         grouping, or by none"
+    )]
+    Unlisted,
     /// What the release policies do not allow.
     #[error(transparent)]
     Objected(#[from] Box<Objection>),
@@ -88,6 +94,9 @@ pub(super) enum Cause {
     /// Together with earlier answers, nothing of it may leave.
     #[error("disclosive")]
     Disclosive,
+    /// There is no budget for the noise that it would need.
+    #[error("noise_spent")]
+    NoiseSpent,
     /// What was released before is not here as it was recorded.
     #[error("history_damaged")]
     HistoryDamaged,
@@ -131,7 +140,7 @@ impl Refusal {
             Self::Syntax { .. } | Self::Senseless { .. } | Self::OneSelect => "syntax",
             Self::UnknownTable { .. } => "unknown_table",
             Self::UnknownColumn { .. } | Self::AmbiguousColumn { .. } => "unknown_column",
-            Self::Function { .. } | Self::NotAllowed { .. } | Self::NoiseOnly => "not_allowed",
+            Self::Function { .. } | Self::NotAllowed { .. } | Self::NoNoise(_) | Self::Unlisted => "not_allowed",
             Self::Judged(rejection) => code(rejection),
             Self::Objected(objection) => match &objection.offence {
                 Offence::Rejected(rejection) => code(rejection),

@@ -77,6 +77,7 @@ fn question() -> wire::Question {
         tables: vec![wire::Table { version: 1, files: vec![file] }],
         histories: Vec::new(),
         check: false,
+        organisation: String::new(),
         limits: Some(limits),
         rules: Some(wire::Rules {
             tables: vec![wire::RuledTable { dataset: "rehearsal".to_owned(), schema: Some(schema) }],
@@ -98,6 +99,7 @@ fn policy() -> ReleasePolicy {
             role("person", Role::Identifier(Identifier {})),
             role("place", Role::Dimension(listed)),
         ],
+        noise_rows: 0,
     };
     let policy = ReleasePolicy { dataset: "rehearsal".to_owned(), tables: vec![table], ..ReleasePolicy::default() };
     octroi_proto::ReleasePolicy::try_from(policy).map(|policy| (&policy).into()).unwrap_or_default()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, RecordBatch},
+    array::{ArrayRef, RecordBatch, UInt64Array},
     datatypes::{DataType, Field, Schema, i256},
 };
 use datafusion::scalar::ScalarValue;
@@ -12,11 +12,14 @@ use octroi_release::{
 };
 
 use super::{
-    raise::{form, plan::cell_name},
+    raise::{
+        form,
+        plan::{NOISE, cell_name},
+    },
     refusal::Cause,
 };
 
-/// Keys, then figures, in the forms of [`Ruling::cell_types`]; grouping sets in the plan's order, and each in the order of
+/// Keys, then figures, in the forms of [`Ruling::cell_types`], then which figures have noise; grouping sets in the plan's order, and each in the order of
 /// its keys: the engine's own could tell of cells that are left out.
 ///
 /// # Errors
@@ -46,7 +49,10 @@ pub(super) fn batch(ruling: &Ruling, cells: &[CountedCell], rows: Vec<ReleasedRo
     };
     let columns = ruling.cell_types().iter().enumerate().map(column).collect::<Result<Vec<_>, _>>()?;
     let fields = ruling.cell_types().iter().enumerate();
-    let fields: Vec<Field> = fields.map(|(place, holds)| Field::new(cell_name(place), form(*holds), true)).collect();
+    let fields = fields.map(|(place, holds)| Field::new(cell_name(place), form(*holds), true));
+    let fields: Vec<Field> = fields.chain([Field::new(NOISE, DataType::UInt64, false)]).collect();
+    let noise: ArrayRef = Arc::new(UInt64Array::from_iter_values(told.iter().map(|(_, row)| row.noise)));
+    let columns = columns.into_iter().chain([noise]).collect();
     RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(|_| Cause::EngineFailed)
 }
 
@@ -60,6 +66,28 @@ pub(super) fn roundings(ruling: &Ruling) -> Vec<Rounding> {
         }
     }
     roundings
+}
+
+/// Of each column of the answer, the figures that it is computed of, by bits.
+pub(super) fn figures(ruling: &Ruling) -> Vec<u64> {
+    let keys = ruling.keys().iter().map(|_| 0);
+    let figure = |place| 1_u64.checked_shl(place).unwrap_or_default();
+    let mut figures: Vec<u64> = keys.chain((0..).take(ruling.figures().len()).map(figure)).collect();
+    for step in &ruling.plan().steps {
+        if let Step::Project(columns) = step {
+            let of = |column: &Expression<usize>| {
+                let mut of = 0;
+                column.visit(&mut |inner| {
+                    if let Expression::Column(place) = inner {
+                        of |= figures.get(*place).copied().unwrap_or_default();
+                    }
+                });
+                of
+            };
+            figures = columns.iter().map(of).collect();
+        }
+    }
+    figures
 }
 
 fn computed(column: &Expression<usize>, from: &[Rounding]) -> Rounding {

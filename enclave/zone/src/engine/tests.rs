@@ -5,6 +5,8 @@
 mod answers;
 mod earlier;
 mod harness;
+mod known;
+mod noisy;
 mod questions;
 mod roles;
 mod spilling;

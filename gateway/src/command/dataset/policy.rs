@@ -62,6 +62,8 @@ fn row(table: &v1::TablePolicy, column: &v1::ColumnPolicy) -> Vec<String> {
         Some(Role::Dimension(dimension)) => ("dimension", shown_dimension(dimension)),
     };
     how.extend(unit.map(|unit| format!("unit, of {}", unit.space)));
+    let several = unit.filter(|_| table.noise_rows > 1);
+    how.extend(several.map(|_| format!("{} rows of one count where there is noise", table.noise_rows)));
     vec![table.table.clone(), column.column.clone(), role.to_owned(), how.join("; ")]
 }
 
@@ -149,7 +151,7 @@ mod tests {
             column: "home".into(),
             role: Some(Role::JoinKey(v1::JoinKey { to: vec!["homes/homes".into()] })),
         };
-        let table = v1::TablePolicy { table: "meters".into(), units: vec![unit], columns: Vec::new() };
+        let table = v1::TablePolicy { table: "meters".into(), units: vec![unit], columns: Vec::new(), noise_rows: 0 };
         assert_eq!(row(&table, &key), ["meters", "home", "join-key", "to homes/homes; unit, of household"]);
         let group = v1::Group { name: "far".into(), values: vec!["a".into(), "b".into()] };
         let dimension = v1::Dimension { bins: Some(Bins::Listed(v1::Listed {})), groups: vec![group] };

@@ -123,12 +123,18 @@ pub(in super::super) fn backend(folder: &Path) -> object::Backend {
 
 /// What the scripted zones answer.
 pub(in super::super) fn answer() -> v1::AnswerTable {
-    let column = v1::AnswerColumn { name: "count".into(), r#type: "integer".into(), rounding: "none".into() };
+    let column = v1::AnswerColumn {
+        name: "count".into(),
+        r#type: "integer".into(),
+        rounding: "none".into(),
+        noise_deviation: 0.0,
+    };
     let value = v1::AnswerValue { value: Some(v1::answer_value::Value::Integer(1_234)) };
     v1::AnswerTable {
         columns: vec![column],
-        rows: vec![v1::AnswerRow { values: vec![value] }],
+        rows: vec![v1::AnswerRow { values: vec![value], noise: 0 }],
         keys_without_value: Vec::new(),
+        noise_epsilon: 0,
     }
 }
 

@@ -377,3 +377,37 @@ fn whatever_keeps_an_answer_back_the_refusal_is_one() {
     assert!(bytes.is_power_of_two());
     assert_eq!(rows(&city.ask("lena", "firmes", "SELECT SUM(turnover) t FROM firms WHERE sector = 'forge'")).len(), 1);
 }
+
+/// The mills of the south are 19, all mills 23: the second answer would tell of four.
+#[test]
+fn what_earlier_answers_keep_back_is_told_with_noise_once_paid_for_where_the_steward_says_so() {
+    let city = trading();
+    city.policy("firmes", &format!("{POLICY}[noise]\nuse = \"instead-of-refusal\"\norganisation = 600\n")).expect();
+    let mills = |more: &str| format!("SELECT COUNT(DISTINCT firm) AS firms FROM firms WHERE sector = 'mill'{more}");
+    let south = ask(&city, &mills(" AND district = 'sud'"));
+    assert_eq!((rows(&south), &south["noise"]), (&[json!([20])][..], &Value::Null));
+    let cost = city.query("lena", &["--dataset", "firmes", "--purpose", "research", "--cost", &mills("")]).expect().out;
+    assert!(cost.contains("0.5 of the privacy budget"), "{cost}");
+
+    let receipt = city.beside("noise.json");
+    let words = ["--dataset", "firmes", "--purpose", "research", "--receipt", receipt.to_str().unwrap(), "--json"];
+    let noisy = city.query("lena", &[&words[..], &[&mills("")]].concat()).expect().json();
+    assert_eq!(noisy["noise"], json!({ "epsilon_thousandths": 500, "values": [[0, 0]] }));
+    let deviation = noisy["columns"][0]["noise_deviation"].as_f64().unwrap();
+    assert!((8.0..9.0).contains(&deviation), "{deviation}");
+    assert!((rows(&noisy)[0][0].as_f64().unwrap() - 23.0).abs() < 9.0 * deviation, "{noisy}");
+    let checkpoint = city.file("checkpoint", city.curl(&[&city.public("log/checkpoint")]).expect(200).body);
+    let words = ["verify", receipt.to_str().unwrap(), "--checkpoint", checkpoint.to_str().unwrap()];
+    assert!(city.octroi("lena", &words).expect().out.contains("epsilon 0.5"));
+
+    // The same question costs nothing and is answered the same; another one costs more than is left.
+    let again = ask(&city, &mills(""));
+    assert_eq!((rows(&again), &again["noise"]), (rows(&noisy), &noisy["noise"]));
+    let more = format!("{} OR sector = 'bakery'", mills(""));
+    assert!(!rows(&ask(&city, &more)).is_empty(), "what needs no noise is answered as before");
+    let other = ask(&city, "SELECT COUNT(*) AS firms FROM firms WHERE sector = 'mill'");
+    assert!(other["rows"].as_array().is_none_or(Vec::is_empty), "{other}");
+    // For eyes, what has noise is marked.
+    let shown = city.query("lena", &["--dataset", "firmes", "--purpose", "research", &mills("")]).expect().out;
+    assert!(shown.contains('~') && shown.contains("standard deviation: firms 8."), "{shown}");
+}

@@ -265,11 +265,11 @@ proptest! {
         let admission = world.admit(|_| true, |dimension| dimension == far);
         let (mut told, cut) = ([world.told(false), world.told(true)], world.cut());
         let before = [0, 1].map(|which| leverages(&world.rows, &cut, &told[which]));
-        let old: BTreeSet<(Region, bool)> =
+        let mut old: BTreeSet<(Region, bool)> =
             world.past.iter().flat_map(|(_, loads, cells)| cells.iter().map(|asked| world.at(asked, *loads))).collect();
         for (asked, _) in world.new.iter().zip(&admission.admitted).filter(|(_, admitted)| **admitted) {
             let region = world.at(asked, 3);
-            if !old.contains(&region) {
+            if old.insert(region.clone()) {
                 told.iter_mut().for_each(|told| *told = with(told, &region.0, world.noise(asked)));
             }
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use crate::{
-    history::{Audit, Cell, Counted, History, Quantity, Release, Setting, Tier, Unit, Verdict, Versions, loads},
+    history::{Audit, Cell, Counted, History, Quantity, Release, Setting, Unit, Verdict, Versions, loads},
     space::{BinSet, Dimension, Facts, Region},
 };
 
@@ -115,7 +115,7 @@ pub(super) fn release(world: &World, sequence: u64, cells: Vec<Cell>) -> Release
     Release {
         sequence,
         organisation: "university".into(),
-        tier: Tier::Rounded,
+        noise: None,
         question: [1; 32],
         answer: [2; 32],
         versions: world.versions(),

@@ -44,6 +44,16 @@ impl Axis {
         }
     }
 
+    /// Of a calendar, by classes of its bins, disjoint and all of them together: the class of what is missing or lies before
+    /// all periods; and ascending, in the column's own units, where each run of periods of one class begins, and its class.
+    /// What begins behind the last period is of the class of the bin outside.
+    pub fn spans(&self, classes: &[BinSet]) -> Option<(u32, Vec<(i64, u32)>)> {
+        match &self.kind {
+            Kind::Bins { bins, .. } => bins.spans(classes),
+            Kind::Partner => None,
+        }
+    }
+
     /// The condition that a row lies in these bins; never missing.
     pub fn condition(&self, set: &BinSet) -> Expression<RowColumn> {
         match &self.kind {

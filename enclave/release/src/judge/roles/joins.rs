@@ -149,14 +149,15 @@ impl Joined {
 }
 
 /// As the engine is to run them: each join along its key, in an order in which both sides are there.
-pub(super) fn rows(joined: &Joined) -> Rows {
+/// Where all rows of the facts are wanted, none is dropped for want of a partner.
+pub(super) fn rows(joined: &Joined, all: bool) -> Rows {
     let mut rows = Rows::Scan(joined.facts);
     let mut left: Vec<(usize, &Link)> =
         joined.links.iter().enumerate().filter_map(|(scan, link)| Some((scan, link.as_ref()?))).collect();
     while let Some(next) = left.iter().position(|(_, link)| rows.reads(link.from.scan)) {
         let (scan, link) = left.swap_remove(next);
         rows = Rows::Join(Box::new(Join {
-            kind: if link.inner { JoinKind::Inner } else { JoinKind::Left },
+            kind: if link.inner && !all { JoinKind::Inner } else { JoinKind::Left },
             left: rows,
             right: Rows::Scan(scan),
             on: vec![(Expression::Column(link.from), Expression::Column(link.to))],

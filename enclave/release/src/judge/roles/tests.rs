@@ -1,8 +1,12 @@
+use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
+
 use super::{Instead, Objection, Offence, Place, Quantity, Ruling, judge_by};
 use crate::{
     calendar::Period,
+    control::Number,
     expression::{Arithmetic, Comparison, Expression, Function, Literal},
     judge::Rejection,
+    noise::{Limits, NoNoise, NoisyFigures, Rho, Share, Spent},
     plan::{Aggregate, Aggregation, Join, JoinKind, Plan, Regression, RowColumn, Rows, Scan},
     schema::{Digits, Type},
 };
@@ -425,4 +429,50 @@ fn a_table_without_policy_is_not_asked() {
     let plan = asked(&[JoinKind::Inner], None, vec![], vec![of(Aggregation::Mean, col(INCOME))]);
     let objection = judge_by(&plan, &schemas(), &policies.unwrap()).unwrap_err();
     assert_eq!(objection.offence, Offence::NoPolicy { table: "households".into() });
+}
+
+#[test]
+fn figures_with_noise_are_of_parts_that_one_kind_of_subject_moves_within_bounds() {
+    let policies = policies();
+    let made = |kinds: &[JoinKind], aggregates: Vec<Aggregate>| {
+        let ruling = verdict(&asked(kinds, None, vec![col(MODE)], aggregates)).unwrap();
+        NoisyFigures::of(&ruling, &policies)
+    };
+    // A measure's clamps are 0 and 100, 16 steps to one; of a person one row of a cell counts.
+    let figures = [
+        count(),
+        of(Aggregation::CountDistinct, col(PERSON)),
+        of(Aggregation::Sum, col(KM)),
+        of(Aggregation::Mean, col(MINUTES)),
+        of(Aggregation::CountDistinct, col(TRIP)),
+        of(Aggregation::Variance, col(KM)),
+    ];
+    let noisy = made(&[], figures.to_vec()).unwrap();
+    assert!(!noisy.is_whole(), "trips by their names and variances have none");
+    let parts: Vec<(usize, bool)> =
+        noisy.parts().iter().map(|part| (part.figure, part.share == Share::Rows(1))).collect();
+    assert_eq!(parts, [(0, true), (1, true), (2, false), (3, false), (3, true)]);
+    assert!(made(&[], figures[..4].to_vec()).unwrap().is_whole());
+
+    // Each part has a fifth of the price; four cells double the noise, of which a sum's is in kilometres.
+    let reservation = Limits::default().reserve(Rho::of_micro(5_000), Spent::default()).unwrap();
+    let spread = |cells| noisy.deviations(&reservation, &[cells]).unwrap();
+    let near = |one: f64, other: f64| (one - other).abs() < 0.1;
+    assert!(near(spread(1)[0].steps(), 22.36) && near(spread(4)[0].steps(), 44.72));
+    assert!(near(noisy.told_deviation(2, &spread(1)).unwrap(), 2_236.07));
+    assert_eq!([noisy.told_deviation(3, &spread(1)), noisy.told_deviation(5, &spread(1))], [None, None]);
+    let mut random = ChaCha20Rng::from_seed([3; 32]);
+    let exact = [40, 30, 16 * 1_000, 16 * 500, 40];
+    let numbers = noisy.numbers(&exact, &spread(1), &[0].into(), &mut random).unwrap();
+    assert_eq!(numbers.iter().map(Option::is_some).collect::<Vec<_>>(), [true, true, true, true, false, false]);
+    assert!(matches!(numbers[0], Some(Number::Whole(count)) if (count - 40).abs() < 220), "{numbers:?}");
+    assert!(matches!(numbers[2], Some(Number::Float(sum)) if (sum - 1_000.0).abs() < 22_000.0), "{numbers:?}");
+    let others = noisy.numbers(&exact, &spread(1), &[1].into(), &mut random).unwrap();
+    assert!(others.iter().all(Option::is_none), "of another scope");
+
+    // Persons of households: one kind does not bound the other.
+    assert_eq!(made(&[JoinKind::Inner], vec![count()]).unwrap_err(), NoNoise::Units);
+    assert_eq!(made(&[], vec![of(Aggregation::Variance, col(KM))]).unwrap_err(), NoNoise::Figures);
+    let tiny = Limits::default().reserve(Rho::of_micro(1), Spent::default()).unwrap();
+    assert_eq!(noisy.deviations(&tiny, &[1]).unwrap_err(), NoNoise::TooMany);
 }

@@ -1,5 +1,8 @@
 //! Relations: rows up to their cells, what is counted beside these, and the steps over cells that may leave.
 
+mod beside;
+mod bounded;
+mod classes;
 mod parts;
 
 use std::sync::Arc;
@@ -20,8 +23,10 @@ use datafusion::{
 };
 use octroi_release::{
     Aggregation, Expression, Join, JoinKind, Measure, Quantity, RowColumn, Rows, Ruling, SortKey, Step, Type,
+    judge::roles::Axis, noise::NoisyFigures, space::BinSet,
 };
 
+use self::beside::OfCells;
 use super::{Columns, binary, unjudged};
 use crate::engine::{
     contributions::contributions,
@@ -71,6 +76,91 @@ pub(in crate::engine) fn statistics(
     Raise::of(ruling, tables, |raise| raise.statistics(rows, keys, unit, measured))
 }
 
+/// What noise is added to, of the cells of one grouping set: of each the keys of the set, then a whole number for each part.
+///
+/// # Errors
+/// As [`cells`].
+pub(in crate::engine) fn bounded(
+    ruling: &Ruling,
+    tables: &Tables,
+    set: usize,
+    figures: &NoisyFigures,
+) -> Result<LogicalPlan, DataFusionError> {
+    Raise::of(ruling, tables, |raise| raise.bounded(set, figures))
+}
+
+/// Which combinations of classes rows have, of each dimension by disjoint sets of its bins that are all of them: the classes'
+/// numbers, then how many different subjects of a unit.
+///
+/// # Errors
+/// As [`cells`].
+pub(in crate::engine) fn classes(
+    ruling: &Ruling,
+    tables: &Tables,
+    rows: &Rows,
+    by: &[(&Axis, &[BinSet])],
+    unit: RowColumn,
+) -> Result<LogicalPlan, DataFusionError> {
+    Raise::of(ruling, tables, |raise| raise.classes(rows, by, unit))
+}
+
+/// How many different values each of some categories has: of each combination of keys, which come first.
+///
+/// # Errors
+/// As [`cells`].
+pub(in crate::engine) fn categories(
+    ruling: &Ruling,
+    tables: &Tables,
+    keys: &[Expression<RowColumn>],
+    categories: &[RowColumn],
+) -> Result<LogicalPlan, DataFusionError> {
+    Raise::of(ruling, tables, |raise| raise.categories(keys, categories))
+}
+
+/// What each subject of a unit brings with its rows of each combination of classes, as of [`classes`], sorted by subject: the
+/// classes' numbers, the subject, and a float for each measure.
+///
+/// # Errors
+/// As [`cells`].
+pub(in crate::engine) fn by_subject(
+    ruling: &Ruling,
+    (tables, rows): (&Tables, &Rows),
+    by: &[(&Axis, &[BinSet])],
+    unit: RowColumn,
+    measures: &[Measure],
+) -> Result<LogicalPlan, DataFusionError> {
+    Raise::of(ruling, tables, |raise| raise.by_subject(rows, by, unit, measures))
+}
+
+/// Which values of a category there are with each combination of classes: the classes' numbers, then the value.
+///
+/// # Errors
+/// As [`cells`].
+pub(in crate::engine) fn kinds(
+    ruling: &Ruling,
+    (tables, rows): (&Tables, &Rows),
+    by: &[(&Axis, &[BinSet])],
+    category: RowColumn,
+) -> Result<LogicalPlan, DataFusionError> {
+    Raise::of(ruling, tables, |raise| raise.kinds(rows, by, category))
+}
+
+/// How many subjects of a unit lie on each side of the values given for the cells of a set, by a figure's column: of each
+/// cell its keys, how many have a value that is no more, and how many one that is no less.
+///
+/// # Errors
+/// As [`cells`].
+pub(in crate::engine) fn sides(
+    ruling: &Ruling,
+    tables: &Tables,
+    set: usize,
+    figure: usize,
+    unit: RowColumn,
+    values: &OfCells,
+) -> Result<LogicalPlan, DataFusionError> {
+    Raise::of(ruling, tables, |raise| raise.sides(set, figure, unit, values))
+}
+
 /// How often the most frequent value of a column is there, in one row; missing if there is none.
 ///
 /// # Errors
@@ -83,7 +173,8 @@ pub(in crate::engine) fn most_frequent(
     Raise::of(ruling, tables, |raise| raise.most_frequent(column))
 }
 
-/// The steps over cells, from a relation whose columns are named by [`cell_name`].
+/// The steps over cells, from a relation whose columns are named by [`cell_name`], and [`NOISE`] behind them, which stays
+/// behind.
 ///
 /// # Errors
 /// As [`cells`].
@@ -99,7 +190,8 @@ pub(in crate::engine) fn steps(ruling: &Ruling, cells: Arc<dyn TableProvider>) -
             Step::Project(expressions) => {
                 let raised = expressions.iter().enumerate();
                 let raised = raised.map(|(place, one)| Ok(columns.raise(one)?.alias(cell_name(place))));
-                plan = plan.project(raised.collect::<Result<Vec<_>, DataFusionError>>()?)?;
+                let noise = named(NOISE);
+                plan = plan.project(raised.chain([Ok(noise)]).collect::<Result<Vec<_>, DataFusionError>>()?)?;
                 types = expressions.iter().map(|one| columns.of(one)).collect::<Result<_, _>>()?;
             }
             Step::Sort(keys) => {
@@ -180,8 +272,8 @@ impl Raise<'_> {
     /// In two steps as well: each value in each cell is a group first, which spills; a set of values does not.
     fn cells_of_values(&self, keys: Vec<Expr>, values: &Expression<RowColumn>) -> Result<LogicalPlan, DataFusionError> {
         let value = self.columns.raise(values)?.alias(VALUE);
-        let values = vec![Expr::Column(Column::new_unqualified(VALUE))];
-        let by_cell = (0..keys.len()).map(|place| Expr::Column(Column::new_unqualified(cell_name(place))));
+        let values = vec![named(VALUE)];
+        let by_cell = (0..keys.len()).map(|place| named(cell_name(place)));
         let by_cell: Vec<_> = by_cell.collect();
         self.rows(&self.ruling.plan().rows)?
             .aggregate(keys.into_iter().chain([value]), Vec::<Expr>::new())?
@@ -205,7 +297,7 @@ impl Raise<'_> {
             .iter()
             .enumerate()
             .map(|(place, made)| call(contributions(), vec![made.raised(place)], false, None).alias(part_name(place)));
-        let by_cell = (0..keys.len()).map(|place| Expr::Column(Column::new_unqualified(cell_name(place))));
+        let by_cell = (0..keys.len()).map(|place| named(cell_name(place)));
         let by_subject = self.named(keys.iter())?.into_iter().chain([subject.clone().alias(SUBJECT)]);
         self.rows(rows)?
             .filter(Expr::IsNotNull(subject.into()))?
@@ -217,7 +309,7 @@ impl Raise<'_> {
     fn most_frequent(&self, column: RowColumn) -> Result<LogicalPlan, DataFusionError> {
         let value = self.columns.raise(&Expression::Column(column))?;
         let often = call(count_udaf(), vec![lit(1_i64)], false, None).alias(part_name(0));
-        let most = call(max_udaf(), vec![Expr::Column(Column::new_unqualified(part_name(0)))], false, None);
+        let most = call(max_udaf(), vec![named(part_name(0))], false, None);
         self.scan(column.scan)?
             .filter(Expr::IsNotNull(value.clone().into()))?
             .aggregate(vec![value], vec![often])?
@@ -326,11 +418,11 @@ enum Made {
 
 impl Made {
     fn raised(self, place: usize) -> Expr {
-        let column = Expr::Column(Column::new_unqualified(part_name(place)));
+        let made = named(part_name(place));
         match self {
-            Self::Sum => column,
+            Self::Sum => made,
             Self::Count => {
-                let number = Expr::Cast(Cast::new(column.into(), DataType::Float64));
+                let number = Expr::Cast(Cast::new(made.into(), DataType::Float64));
                 let none = ScalarFunction::new_udf(functions::core::nullif(), vec![number, lit(0.0_f64)]);
                 Expr::ScalarFunction(none)
             }
@@ -340,6 +432,11 @@ impl Made {
 
 fn call(function: Arc<AggregateUDF>, arguments: Vec<Expr>, distinct: bool, filter: Option<Box<Expr>>) -> Expr {
     Expr::AggregateFunction(AggregateFunction::new_udf(function, arguments, distinct, filter, Vec::new(), None))
+}
+
+/// A column of what was aggregated.
+pub(super) fn named(name: impl Into<String>) -> Expr {
+    Expr::Column(Column::new_unqualified(name))
 }
 
 fn scan_name(scan: usize) -> String {
@@ -352,3 +449,5 @@ fn part_name(place: usize) -> String {
 
 const SUBJECT: &str = "subject";
 const VALUE: &str = "value";
+/// Which figures of a cell have noise, by bits.
+pub(in crate::engine) const NOISE: &str = "noise";

@@ -89,3 +89,21 @@ fn a_history_that_is_not_whole_ends_the_question() {
         Past { key: octroi_attest::HistoryKey { table: "nyc-flights/others".into(), ..past.key.clone() }, ..past };
     assert_eq!(withheld(&mut other, LARGE), "keys_refused");
 }
+
+/// What was told by a join is counted beside a question that makes none, whichever comes first. All flights less those of
+/// the large carriers are those of five aircraft: so one cell of the second answer is kept back, and no more.
+#[test]
+fn answers_with_and_without_a_join_follow_one_another() {
+    let joined = "SELECT bin(w.temperature), count(*) FROM flights f JOIN weather w ON f.month = w.month GROUP BY 1";
+    let alone = "SELECT carrier, count(*) FROM flights GROUP BY carrier";
+    for [(first, cells), (second, less)] in [[(joined, 4), (alone, 2)], [(alone, 3), (joined, 3)]] {
+        let mut past = Past::default();
+        assert_eq!(told(&mut past, first).len(), cells, "{first}");
+        assert_eq!(told(&mut past, second).len(), less, "{second} after {first}");
+    }
+    let mut past = Past::default();
+    let large =
+        "SELECT count(*) FROM flights f JOIN weather w ON f.month = w.month WHERE carrier IN ('AA', 'DL', 'UA')";
+    told(&mut past, large);
+    assert_eq!(withheld(&mut past, "SELECT count(*) FROM flights"), "disclosive");
+}

@@ -57,6 +57,10 @@ pub(super) struct Asked {
     pub(super) other_launch: bool,
     /// Seals the keys for the question under other rules.
     pub(super) other_rules: Option<wire::Rules>,
+    /// Who asks.
+    pub(super) organisation: String,
+    /// What the policy says of noise.
+    pub(super) noise: v1::NoisePolicy,
 }
 
 /// What was released so far: of the flights, as a key process and a keeper of records have it.
@@ -98,7 +102,16 @@ impl Asked {
             result_bytes: 1 << 20,
             wall_milliseconds: 60_000,
         };
-        Self { sql: sql.to_owned(), least: 11, limits, damage: None, other_launch: false, other_rules: None }
+        Self {
+            sql: sql.to_owned(),
+            least: 11,
+            limits,
+            damage: None,
+            other_launch: false,
+            other_rules: None,
+            organisation: "universite".to_owned(),
+            noise: policy().noise.unwrap_or_default(),
+        }
     }
 
     pub(super) fn tell(self) -> Told {
@@ -130,12 +143,13 @@ impl Asked {
             rules: Some(wire::Rules {
                 tables: tables.iter().map(ruled).collect(),
                 least_subjects: self.least,
-                policies: vec![policy()],
+                policies: vec![v1::ReleasePolicy { noise: Some(self.noise), ..policy() }],
             }),
             tables: tables.iter().map(table).collect(),
             limits: Some(self.limits),
             histories: Vec::new(),
             check: false,
+            organisation: self.organisation.clone(),
         }
     }
 
@@ -213,6 +227,7 @@ pub(super) fn question_of(schema: v1::TableSchema, roles: Vec<(&str, v1::column_
         table: schema.name.clone(),
         units: schema.subjects.iter().map(unit).collect(),
         columns: columns.collect(),
+        noise_rows: 0,
     };
     let policy = v1::ReleasePolicy { dataset: "alone".into(), tables: vec![table], ..v1::ReleasePolicy::default() };
     let policy = (&octroi_proto::ReleasePolicy::try_from(policy).unwrap()).into();
@@ -280,12 +295,13 @@ pub(super) fn policy() -> v1::ReleasePolicy {
             dimension("carrier", Bins::Listed(v1::Listed {}), vec![large, small]),
             with("month", Role::JoinKey(v1::JoinKey { to: vec!["weather".into()] })),
             measure("delay", &[0.0, 15.0, 60.0]),
-            measure("distance", &[]),
+            with("distance", Role::Measure(v1::Measure { low: Some(500.0), high: Some(1_000.0), points: Vec::new() })),
             dimension("day", calendar("month"), Vec::new()),
             dimension("at", calendar("hour"), Vec::new()),
             measure("late", &[]),
             measure("last", &[]),
         ],
+        noise_rows: 60,
     };
     let points = v1::Cuts { points: ["0", "10", "20"].map(str::to_owned).to_vec() };
     let weather = v1::TablePolicy {
@@ -295,6 +311,7 @@ pub(super) fn policy() -> v1::ReleasePolicy {
             with("month", Role::Identifier(v1::Identifier {})),
             dimension("temperature", Bins::Cuts(points), Vec::new()),
         ],
+        noise_rows: 0,
     };
     let policy = v1::ReleasePolicy {
         dataset: "nyc-flights".into(),

@@ -129,7 +129,18 @@ fn run(memory: usize, scratch: Option<Arc<dyn TempFileFactory>>) -> Result<Outco
     let planned = Planned::new(question_of(schema(), roles, sql)).unwrap_or_else(|refused| panic!("{refused}"));
     let limits = Limits { memory, scratch: SCRATCH, rows: 1, bytes: 1, wall: Duration::from_secs(120) };
     let cells = planned.question.cells;
-    let run = Run { ruling: planned.ruling, cells, tables: vec![Some(table())], limits, earlier: None, scratch };
+    let ground = Arc::clone(&planned.ruling);
+    let run = Run {
+        ruling: planned.ruling,
+        ground,
+        cells,
+        tables: vec![Some(table())],
+        limits,
+        earlier: None,
+        information: None,
+        noisy: None,
+        scratch,
+    };
     let executor = Executor::start(2).unwrap();
     let outcome = executor.run(run, Instant::now() + limits.wall);
     executor.stop();

@@ -154,8 +154,17 @@ fn asked(executor: &Executor, sql: &str) -> bool {
     let planned = Planned::new(question(sql)).unwrap_or_else(|refused| panic!("{sql}: {refused}"));
     let limits = Limits { memory: 1 << 30, scratch: 0, rows: 10_000, bytes: 1 << 24, wall: Duration::from_secs(60) };
     let (ruling, cells) = (Arc::clone(&planned.ruling), planned.question.cells);
-    let run =
-        Run { ruling: Arc::clone(&ruling), cells, tables: vec![Some(table())], limits, earlier: None, scratch: None };
+    let run = Run {
+        ruling: Arc::clone(&ruling),
+        ground: Arc::clone(&ruling),
+        cells,
+        tables: vec![Some(table())],
+        limits,
+        earlier: None,
+        information: None,
+        noisy: None,
+        scratch: None,
+    };
     match executor.run(run, Instant::now() + limits.wall) {
         Ok(outcome) => {
             answer(&ruling, &outcome, &limits).unwrap_or_else(|cause| panic!("{sql}: {cause}"));

@@ -95,6 +95,7 @@ pub(super) fn release() -> wire::ReleasePolicy {
             dimension("weekday", listed(), &[("weekend", &["6", "7"])]),
             measure("minutes", &[]),
         ],
+        noise_rows: 0,
     };
     let households = wire::TablePolicy {
         table: "households".into(),
@@ -105,11 +106,13 @@ pub(super) fn release() -> wire::ReleasePolicy {
             measure("income", &[]),
             join_key("district", &["city/districts"]),
         ],
+        noise_rows: 0,
     };
     let districts = wire::TablePolicy {
         table: "districts".into(),
         units: Vec::new(),
         columns: vec![identifier("district"), dimension("density", cuts(&["100", "1000.5"]), &[])],
+        noise_rows: 0,
     };
     wire::ReleasePolicy {
         dataset: "city".into(),
