@@ -184,7 +184,9 @@ fn passes(of: Of, table: &Table, rows: &[&Vec<Value>], terms: Terms) -> bool {
                 quantities.push(contributions(table, rows, unit, |row| of_y(row) * of_x(row)));
             }
         }
-        if quantities.iter_mut().any(|quantity| dominated(quantity)) {
+        // Whoever brings nothing to what is added up is nobody of it.
+        let few = |quantity: &[f64]| quantity.iter().filter(|brought| **brought > 0.0).count() < LEAST;
+        if quantities.iter_mut().any(|quantity| few(quantity) || dominated(quantity)) {
             return false;
         }
     }

@@ -1,6 +1,7 @@
 //! Sensitive data is asked, in a virtual machine of its own, and never leaves.
 
 mod ask;
+mod attacks;
 mod declared;
 mod faults;
 mod hostile;
