@@ -29,11 +29,19 @@ fn missing(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
         "Numbers are rounded, and each column says how. Wood is missing: few homes of Chenôve burn it, and who",
     );
     story.remark("knows its neighbours knows whose they are. That it is missing does not say whether there is any.");
-    story.step("lena", "The same, with the total").shows(8).run(ask(WITH_TOTAL))?;
-    story.remark("Of the total the others, which were told before, could be taken, and wood would be left: so it is");
+    story.step("lena", "And with the total, what would it cost?").shows(4).run(query(
+        scene,
+        households,
+        &["--cost", WITH_TOTAL],
+    ))?;
+    story.step("lena", "The same, with the total").shows(10).run(ask(WITH_TOTAL))?;
+    story.remark("From the total the others, which were told before, could be taken, and wood would be left. What was");
     story.remark(
-        "missing, whoever asks. What was released of the same homes is remembered, sealed, for every question.",
+        "released of the same homes is remembered, sealed, for every question, whoever asks. The steward allows noise",
     );
+    story.remark("in such a case: the total has some, by a known spread, paid from a budget that never comes back.");
+    story.step("lena", "Ask again: does the mean of many such answers tell more?").shows(10).run(ask(WITH_TOTAL))?;
+    story.remark("The same question has the same noise, for everyone, and costs nothing more.");
     story.step("lena", "Then only those who burn wood").run(ask(FEW))?;
     story.remark(
         "This refusal says nothing of why: too few, nobody, or a machine that failed sound the same. The steward",
