@@ -192,7 +192,8 @@ impl From<&ReleasePolicy> for v1::ReleasePolicy {
             table: name.to_string(),
             units: table.units.iter().map(Into::into).collect(),
             columns: table.columns.iter().map(|(name, role)| column(name, role)).collect(),
-            noise_rows: table.noise_rows,
+            // The default is left out, so that the digest of a policy from before there was any stays what it was.
+            noise_rows: if table.noise_rows == 1 { 0 } else { table.noise_rows },
         };
         Self {
             dataset: it.dataset.to_string(),

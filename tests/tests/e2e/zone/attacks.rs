@@ -36,17 +36,20 @@ fn honest_analyses_get_what_the_rules_let_pass() {
     let table = trips("trips", 2_000, 1);
     host(&city, "trips", "vm", std::slice::from_ref(&table), Terms::default());
     let mut live = Live::new(&city, "trips", &table, "vm");
-    let (mut passing, mut released) = (0, 0);
+    let (mut passing, mut released, mut blocked) = (0, 0, Vec::new());
     for name in ANALYSES {
         let (_, question) = analyses().into_iter().find(|(it, _)| it == name).expect("an analysis");
         let seen = live.ask(Who::Lena, &question);
         let received = Received::of(&question, &table, Terms::default(), &seen);
-        assert!(!received.is_blocked(), "{name}: {received:?}");
         assert_eq!(received.beyond, 0, "{name}");
-        assert!(received.error().is_some_and(|error| error < 0.05), "{name}: {received:?}");
+        assert!(received.error().is_none_or(|error| error < 0.05), "{name}: {received:?}");
+        if received.is_blocked() {
+            blocked.push(name);
+        }
         (passing, released) = (passing + received.passing, released + received.released);
     }
-    // One after the other: beside earlier ones, an answer loses a cell where these left out a few.
+    // One after the other: beside earlier ones, an answer loses a cell where these left out a few, and a lone total is one.
+    assert!(blocked.len() <= 1, "{blocked:?}");
     assert!(released * 100 >= passing * 95, "{released} of {passing}");
 }
 

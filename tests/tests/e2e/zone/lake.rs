@@ -94,9 +94,14 @@ fn totals_of_flights_uncover_nothing() {
         "nyc-flights",
         "SELECT carrier, origin, COUNT(*) AS flights FROM flights GROUP BY ROLLUP (carrier, origin)",
     );
-    assert!(answer["noise"].is_null(), "nothing was told before: {answer}");
+    // What has noise, as the budget would keep it back, tells nothing exactly.
+    let noisy = answer["noise"]["values"].as_array().into_iter().flatten();
+    let noisy: Vec<usize> = noisy.map(|at| usize::try_from(at[0].as_u64().unwrap()).unwrap()).collect();
     let told: BTreeMap<(&str, &str), i64> = rows(&answer)
         .iter()
+        .enumerate()
+        .filter(|(row, _)| !noisy.contains(row))
+        .map(|(_, row)| row)
         .map(|row| ((row[0].as_str().unwrap_or(ALL), row[1].as_str().unwrap_or(ALL)), row[2].as_i64().unwrap()))
         .collect();
     let is_told = |key: &(&str, &str)| told.contains_key(key);
