@@ -12,7 +12,7 @@ use super::{
     question,
     record::Shown,
     run::{Judged, Planning},
-    verdict::Cause,
+    verdict::{Cause, MOST_EPSILON},
 };
 use crate::authorise::{AskDataset, Permit};
 
@@ -132,8 +132,6 @@ fn without_files(question: wire::Question) -> wire::Question {
 }
 
 const MOST_NOTES: usize = 20;
-/// Of one question, thousandths: no policy allows more.
-const MOST_EPSILON: u32 = 1_000;
 /// Characters of a note.
 const MOST_NOTE: usize = 300;
 

@@ -335,7 +335,7 @@ const MOST_KEYS: u64 = 1 << 20;
 const MOST_NAME: usize = 1_000;
 const MOST_ROUNDING: usize = 64;
 /// Of one question, thousandths: no policy allows more.
-const MOST_EPSILON: u32 = 1_000;
+pub(super) const MOST_EPSILON: u32 = 1_000;
 /// Characters of a date or a moment.
 const MOST_TIME: usize = 40;
 

@@ -13,7 +13,6 @@ use datafusion::execution::SessionState;
 use octroi_release::{
     budget::{self, Admission, Group, Limits, Plan},
     history,
-    judge::roles::Axis,
     space::BinSet,
 };
 
@@ -23,6 +22,7 @@ use super::{
     execute::{Run, collect},
     raise::plan,
     refusal::Cause,
+    remainders::axes,
 };
 
 impl Earlier {
@@ -64,10 +64,8 @@ impl Earlier {
         let every = BinSet::range(0, u32::MAX);
         let loads = plan.dimensions().iter().position(|of| of.dimension == history::loads());
         let of_loads = loads.and_then(|place| plan.dimensions().get(place)).map(|of| of.sets.as_slice());
-        let axis = |dimension: &_| run.ground.axes().iter().find(|axis| axis.dimension == *dimension);
         let by = plan.dimensions().iter().filter(|of| of.dimension != history::loads());
-        let by = by.map(|of| Some((axis(&of.dimension)?, of.sets.as_slice()))).collect::<Option<Vec<_>>>();
-        let Some(by): Option<Vec<(&Axis, &[BinSet])>> = by else { return Ok(None) };
+        let Some(by) = axes(&run.ground, by) else { return Ok(None) };
         // Of each combination the fewest subjects of any unit.
         let mut groups: BTreeMap<Vec<u32>, u64> = BTreeMap::new();
         let (mut counted, mut all) = (vec![0_u64; run.ruling.units().len()], vec![0_u64; run.ruling.units().len()]);

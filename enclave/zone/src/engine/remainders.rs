@@ -187,15 +187,15 @@ fn classes(batch: &RecordBatch, width: usize, row: usize) -> Result<Vec<u32>, Ca
 }
 
 /// The axes that classes are of; none if rows do not have one of them.
-fn axes<'a>(
+pub(super) fn axes<'a>(
     ruling: &'a Ruling,
-    of_classes: &'a [octroi_release::budget::Classes],
+    of_classes: impl IntoIterator<Item = &'a octroi_release::budget::Classes>,
 ) -> Option<Vec<(&'a Axis, &'a [BinSet])>> {
     let axis = |of: &'a octroi_release::budget::Classes| {
         let axis = ruling.axes().iter().find(|axis| axis.dimension == of.dimension)?;
         Some((axis, of.sets.as_slice()))
     };
-    of_classes.iter().map(axis).collect()
+    of_classes.into_iter().map(axis).collect()
 }
 
 /// Whether rows have every dimension that it names.
