@@ -324,7 +324,7 @@ fn precision(quantity: &Quantity, subjects: u64) -> f64 {
 }
 
 /// By what each quantity of a cell is known.
-fn precisions(cell: &Cell) -> BTreeMap<Quantity, f64> {
+pub(crate) fn precisions(cell: &Cell) -> BTreeMap<Quantity, f64> {
     let subjects = cell.subjects.values().copied().min().unwrap_or(1);
     cell.quantities.iter().map(|quantity| (quantity.clone(), precision(quantity, subjects))).collect()
 }

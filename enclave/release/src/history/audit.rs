@@ -23,9 +23,10 @@
 //! everybody *knows* who has, as those without a partner in a join, are vacant if there are none at all: that is counted
 //! too, since that there are none of some cell only says of those whom it is known of that they are not in it.
 //!
-//! Not looked at, and left to the information budget: other sums of released cells with weights; cells of other tables,
-//! even of the same subjects; unions that overlap more than one other. Dominance depends on measured values, as it does in the cell
-//! rules: a refusal for it says that somebody stands out, which is the price that INSEE's and ACRO's rules pay too.
+//! Not looked at, and left to the information budget: differences of so many cells that the sum of their rounding errors
+//! hides any one subject (`remainders`); other sums of released cells with weights; cells of other tables, even of the same
+//! subjects; unions that overlap more than one other. Dominance depends on measured values, as it does in the cell rules: a
+//! refusal for it says that somebody stands out, which is the price that INSEE's and ACRO's rules pay too.
 //!
 //! Source: Chin and Özsoyoğlu 1982 and Kenthapadi, Mishra and Nissim 2005 for auditing and simulatability; Hundepool et al.
 //! 2012, chapters 4 and 5, for differencing and linked tables.
@@ -230,7 +231,8 @@ impl Audit {
                     findings.into_iter().map(|finding| Numbered::of(finding, counts)).collect()
                 });
                 let missing = counts.missing(findings, known);
-                if !missing.is_empty() && missing.len() <= MOST_REMAINDERS {
+                if !missing.is_empty() && counts.counted.len() <= MOST_COUNTED {
+                    let missing = missing.into_iter().take(MOST_REMAINDERS).collect();
                     self.pending.extend(counts.remainders(&missing, field));
                     self.asked.extend(missing.into_iter().map(|missing| (number, missing)));
                     break;
@@ -415,6 +417,8 @@ impl<'a> Ledger<'a> {
 /// everything is searched anew.
 const MOST_SINGLE: u32 = 12;
 const MOST_FALLS: u32 = 24;
-/// Most remainders that are counted for one question; beyond, what cannot be counted is withheld.
+/// Most remainders of one ground that are counted at a time.
 pub const MOST_REMAINDERS: usize = 4_096;
+/// Most that are counted for one question; beyond, what cannot be counted is withheld.
+const MOST_COUNTED: usize = 16_384;
 const MOST_PIECES: usize = 1_024;

@@ -8,7 +8,10 @@ use super::{
     blocks::{Atlas, Block},
     loads,
 };
-use crate::space::{BinSet, Dimension, Facts, Region};
+use crate::{
+    budget,
+    space::{BinSet, Dimension, Facts, Region},
+};
 
 /// All cells of one table's rows that an audit compares.
 #[derive(Debug, Clone)]
@@ -45,8 +48,40 @@ pub(crate) struct Known {
     pub(crate) most_subjects: Vec<Option<u64>>,
     /// Its rows are no longer as they were: replaced, or led elsewhere by a joined table. The rows at hand stand for them.
     pub(crate) stale: bool,
+    /// What is told of it that may be added to or taken from what others tell, whatever its name.
+    pub(crate) kinds: Kinds,
+    /// The variance of its rounding error, where that of one contribution is 1.
+    pub(crate) blur: f64,
     /// Where it is among the new cells; in several places where several are the same.
     pub(crate) new: Vec<usize>,
+}
+
+/// Kinds of numbers: those of how many there are, and sums of something measured. No number of one kind is a function of
+/// numbers of the other alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Kinds(u8);
+
+impl Kinds {
+    pub(crate) const ALL: Self = Self(3);
+    const NONE: Self = Self(0);
+    const NUMBERS: Self = Self(1);
+    const SUMS: Self = Self(2);
+
+    fn of<'a>(told: impl IntoIterator<Item = &'a Quantity>) -> Self {
+        let kind = |told: &Quantity| match told.judged() {
+            Quantity::Rows | Quantity::Subjects(_) => Self::NUMBERS,
+            Quantity::Sum(_) => Self::SUMS,
+        };
+        told.into_iter().fold(Self::NONE, |kinds, told| Self(kinds.0 | kind(told).0))
+    }
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    pub(crate) fn is_none(self) -> bool {
+        self == Self::NONE
+    }
 }
 
 /// Cells by release and the dimensions that they restrict.
@@ -99,7 +134,7 @@ impl Field {
                 same.iter().find(|place| field.cells.get(**place).is_some_and(|same| same.stale == *stale))
             {
                 sheets.entry((release.sequence, known.block.signature())).or_default().push(*place);
-                field.cells.get_mut(*place).into_iter().for_each(|same| same.told |= known.told);
+                field.cells.get_mut(*place).into_iter().for_each(|same| same.tells_also(&known));
                 continue;
             }
             same.push(field.cells.len());
@@ -146,7 +181,9 @@ impl Field {
         let block = self.atlas.block(region)?;
         let subjects = self.units.iter().map(|unit| subjects(cell, unit)).collect();
         let most_subjects = self.units.iter().map(|unit| most_subjects(cell, unit)).collect();
-        Some(Known { block, told: self.told(cell), subjects, most_subjects, stale, new: Vec::new() })
+        let blur = budget::precisions(cell).values().sum::<f64>().recip();
+        let kinds = Kinds::of(&cell.quantities);
+        Some(Known { block, told: self.told(cell), subjects, most_subjects, stale, kinds, blur, new: Vec::new() })
     }
 
     /// New cells tell nothing new of what was released of the very same rows.
@@ -168,9 +205,11 @@ impl Field {
                     sheets.entry((u64::MAX, known.block.signature())).or_default().push(place);
                     continue;
                 }
+                let new = self.quantities.iter().enumerate().filter(|(bit, _)| known.told & (1 << bit) != 0);
+                known.kinds = Kinds::of(new.map(|(_, quantity)| quantity));
             }
             if let Some(same) = seen.get(&known.block).and_then(|same| self.cells.get_mut(*same)) {
-                same.told |= known.told;
+                same.tells_also(&known);
                 same.new.push(*place);
                 continue;
             }
@@ -221,6 +260,15 @@ impl Field {
     /// The cells in these places.
     pub(crate) fn of_places<'a>(&'a self, places: &'a [usize]) -> impl Iterator<Item = &'a Known> {
         places.iter().filter_map(|place| self.cells.get(*place))
+    }
+}
+
+impl Known {
+    /// The same rows are told of by another cell, too.
+    fn tells_also(&mut self, other: &Self) {
+        self.told |= other.told;
+        self.kinds = Kinds(self.kinds.0 | other.kinds.0);
+        self.blur = (self.blur.recip() + other.blur.recip()).recip();
     }
 }
 

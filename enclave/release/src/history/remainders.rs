@@ -4,6 +4,11 @@
 //! two that hold at most a share of every part hold at most that share of the whole; the same goes for what the p-% rule
 //! leaves over. So of a cell and the cells inside it, only what is left beside *as many disjoint ones as there are* need
 //! be counted: what is left beside fewer of them is that and whole released cells.
+//!
+//! Each cell is rounded for itself, so that a difference is off by the sum of all their errors. Where that hides any one
+//! contribution ([`HIDING`]: of counts, from a dozen cells on; of sums of many subjects, hardly ever), it is left to the
+//! information budget, which prices what all such differences tell together. Otherwise a grouping by hour would cost every
+//! later grouping a cell, if at any hour there is nobody or few.
 
 use std::{
     cell::RefCell,
@@ -274,6 +279,9 @@ impl<'a> Search<'a> {
 
     /// Keeps what is left, once for the same rows. Where that is nothing, what was replaced is what the numbers differ by.
     fn keep(&mut self, outer: Outer<'_>, members: &[usize], found: &mut Found) {
+        if self.is_hidden(&[outer.place], members) {
+            return;
+        }
         let Some(rows) = self.left(outer.place, members) else {
             return self.find(self.parties(outer.place, members), Kind::Countless);
         };
@@ -290,6 +298,12 @@ impl<'a> Search<'a> {
         let kept = found.entry(rows).or_insert_with(|| (self.parties(outer.place, members), 0, false));
         kept.1 |= outer.told;
         kept.2 |= stale;
+    }
+
+    /// Whether the errors of what all these tell, added up, hide any one contribution.
+    pub(super) fn is_hidden(&self, outer: &[usize], inner: &[usize]) -> bool {
+        let all = self.field.of_places(outer).chain(self.field.of_places(inner));
+        all.map(|cell| cell.blur).sum::<f64>() >= HIDING
     }
 
     /// Rows of a cell that none of these has.
@@ -426,6 +440,9 @@ impl<T: Ord> Nearest<T> {
     }
 }
 
+/// From which variance of its error on a difference hides one contribution, whose own is 1: at most a twenty-fifth of that
+/// is explained, where an information budget lets an eighth be. Twelve counts, each to fives, come to this.
+const HIDING: f64 = 24.0;
 /// Most blocks that a difference is made of; beyond, it is not counted, and the new cell is withheld.
 pub(super) const MOST_PIECES: usize = 1_024;
 /// Most differences of single cells that are kept to be looked up again.

@@ -25,12 +25,15 @@
 //! parts of several questions that are cut by different dimensions, and sums of which a cell is in more than two unions.
 //!
 //! Where neither union has all of the other, they are held against each other as two cells that overlap.
+//!
+//! Not looked at are unions of which some cells tell only numbers of rows or subjects and others only sums of something
+//! measured, and those so many that rounding hides what they differ by ([`super::remainders`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     blocks::{Block, Filled},
-    layers::Known,
+    layers::{Kinds, Known},
     places::Places,
     remainders::{Crossing, Finding, Found, Kind, MOST_PIECES, Nearest, Rows, Search},
 };
@@ -332,6 +335,9 @@ impl Search<'_> {
     fn union(&mut self, outer: Vec<usize>, inner: Vec<usize>, of: (&Side, &Side), unions: &mut Unions) {
         let sides = (outer, inner);
         let (outer, inner) = &sides;
+        if !self.adds_up(outer, inner) || self.is_hidden(outer, inner) {
+            return;
+        }
         if unions.seen.contains(&sides) || self.answering(outer, inner).is_empty() {
             return;
         }
@@ -473,6 +479,12 @@ impl Search<'_> {
         };
         let units = 0..self.field.units.len();
         units.map(|unit| all(outer, unit).abs_diff(all(inner, unit))).min().unwrap_or(0)
+    }
+
+    /// Whether all of these tell numbers of one kind.
+    fn adds_up(&self, outer: &[usize], inner: &[usize]) -> bool {
+        let kinds = self.field.of_places(outer).chain(self.field.of_places(inner)).map(|cell| cell.kinds);
+        !kinds.fold(Kinds::ALL, Kinds::and).is_none()
     }
 
     fn told(&self, outer: &[usize], inner: &[usize]) -> u64 {
