@@ -132,12 +132,13 @@ impl ReleasePolicy {
 
     /// Other datasets that its join keys lead to.
     pub fn joined(&self) -> BTreeSet<&DatasetId> {
-        let roles = self.tables.values().flat_map(|table| table.columns.values());
-        let targets = roles.flat_map(|role| match role {
-            Role::JoinKey(targets) => targets.iter().collect(),
-            Role::Identifier | Role::Dimension(_) | Role::Measure(_) | Role::Category => Vec::new(),
-        });
-        targets.filter_map(|target| target.dataset.as_ref()).collect()
+        self.tables.values().flat_map(TablePolicy::targets).filter_map(|target| target.dataset.as_ref()).collect()
+    }
+
+    /// The tables that a table's join keys lead to, each with its dataset.
+    pub fn joined_to(&self, table: &TableName) -> impl Iterator<Item = (&DatasetId, &TableName)> {
+        let targets = self.tables.get(table).into_iter().flat_map(TablePolicy::targets);
+        targets.map(|target| (target.dataset.as_ref().unwrap_or(&self.dataset), &target.table))
     }
 
     /// SHA-256 of its one form on the wire, revision and all.
@@ -145,6 +146,16 @@ impl ReleasePolicy {
         let mut sum = [0; 32];
         sum.copy_from_slice(digest::digest(&digest::SHA256, &v1::ReleasePolicy::from(self).encode_to_vec()).as_ref());
         sum
+    }
+}
+
+impl TablePolicy {
+    fn targets(&self) -> impl Iterator<Item = &JoinTarget> {
+        let targets = self.columns.values().filter_map(|role| match role {
+            Role::JoinKey(targets) => Some(targets),
+            Role::Identifier | Role::Dimension(_) | Role::Measure(_) | Role::Category => None,
+        });
+        targets.flatten()
     }
 }
 

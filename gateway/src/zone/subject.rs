@@ -1,16 +1,19 @@
 //! What a question is about: the tables that its words can mean, as declared and as they stand.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use octroi_attest::{RuledTable, Rules, history::MOST_BYTES, rules::InvalidRules};
-use octroi_proto::{DatasetId, FileId, ReleasePolicy, StoredTableFile, TableSchema, wire::v1, wire::zone as wire};
+use octroi_proto::{
+    DatasetId, FileId, ReleasePolicy, StoredTableFile, TableName, TableSchema, wire::v1, wire::zone as wire,
+};
 use prost::Message as _;
 use ring::digest;
 
 use super::Holding;
 use crate::keys::FactTable;
 
-/// The tables of a question. A table whose name is nowhere in the SQL cannot be meant by it, so its files stay away.
+/// The tables of a question. A table whose name is nowhere in the SQL cannot be meant by it, so its files stay away, unless
+/// join keys lead to it: what was told of rows by a join is held against what is asked of them without.
 #[derive(Debug, Clone)]
 pub(super) struct Subject {
     tables: Vec<Table>,
@@ -46,14 +49,14 @@ pub struct TooLarge;
 impl Subject {
     /// Of these datasets, in order, what the SQL can mean.
     pub(super) fn new(holdings: Vec<(DatasetId, Holding)>, sql: &str) -> Result<Self, TooLarge> {
-        let words = sql.to_ascii_lowercase();
+        let read = read(&holdings, &sql.to_ascii_lowercase());
         let policy = policy(&holdings);
         let (mut tables, mut policies): (Vec<Table>, Vec<ReleasePolicy>) = (Vec::new(), Vec::new());
         let mut offset = FIRST;
         for (dataset, holding) in holdings {
             let mut versions: BTreeMap<_, _> = holding.tables.into_iter().map(|it| (it.table.clone(), it)).collect();
             for schema in holding.schema.tables() {
-                if !words.contains(schema.name().as_str()) {
+                if !read.contains(&(dataset.clone(), schema.name().clone())) {
                     continue;
                 }
                 let (version, stored) = match versions.remove(schema.name()) {
@@ -150,6 +153,25 @@ impl Table {
     }
 }
 
+/// The tables that are named, and those of these datasets that they lead to.
+fn read(holdings: &[(DatasetId, Holding)], words: &str) -> BTreeSet<(DatasetId, TableName)> {
+    let all = || holdings.iter().flat_map(|(dataset, it)| it.schema.tables().iter().map(move |table| (dataset, table)));
+    let named = all().filter(|(_, table)| words.contains(table.name().as_str()));
+    let mut read: BTreeSet<_> = named.map(|(dataset, table)| (dataset.clone(), table.name().clone())).collect();
+    let mut next: Vec<_> = read.iter().cloned().collect();
+    while let Some((dataset, table)) = next.pop() {
+        let policies = holdings.iter().filter(|(of, _)| *of == dataset).filter_map(|(_, it)| it.policy.as_ref());
+        for (dataset, table) in policies.flat_map(|policy| policy.joined_to(&table)) {
+            let led = (dataset.clone(), table.clone());
+            let held = all().any(|(of, table)| *of == led.0 && *table.name() == led.1);
+            if held && read.insert(led.clone()) {
+                next.push(led);
+            }
+        }
+    }
+    read
+}
+
 fn policy(holdings: &[(DatasetId, Holding)]) -> [u8; 32] {
     let declared = holdings.iter().flat_map(|(_, holding)| {
         let policy = holding.policy.as_ref().map(v1::ReleasePolicy::from).unwrap_or_default();
@@ -180,6 +202,9 @@ pub(super) const DISK: u64 = 64 << 30;
 
 #[cfg(test)]
 mod tests {
+    use octroi_proto::release::written::WrittenPolicy;
+    use serde_json::json;
+
     use super::{super::tests::world, *};
 
     #[test]
@@ -192,6 +217,27 @@ mod tests {
         assert_eq!(subject.queried().len(), 1);
         assert_eq!(subject.to_zone()[0].files[2].disk_offset, 12_288);
         assert_eq!(subject.facts(), [("mobility/trips".parse().unwrap(), 20_480)]);
+    }
+
+    #[test]
+    fn tables_that_join_keys_lead_to_come_along() {
+        let (dataset, mut holding) = (
+            world::dataset_id(),
+            world::holding(&[("trips", &[5]), ("persons", &[6]), ("homes", &[7]), ("cars", &[8])]),
+        );
+        let leads = |table: &str, to: &str| {
+            let columns = json!([{"name": "person", "role": "join-key", "to": [to]}]);
+            json!({"name": table, "units": [{"column": "person", "space": "person"}], "columns": columns})
+        };
+        let tables = json!({"tables": [leads("trips", "persons"), leads("persons", "homes")]});
+        let written: WrittenPolicy = serde_json::from_value(tables).unwrap();
+        holding.policy = Some(ReleasePolicy::try_from(written.into_wire(dataset.as_str()).unwrap()).unwrap());
+        let of = |sql: &str| {
+            let subject = Subject::new(vec![(dataset.clone(), holding.clone())], sql).unwrap();
+            subject.queried().into_iter().map(|table| table.table).collect::<Vec<_>>()
+        };
+        assert_eq!(of("FROM trips"), ["trips", "persons", "homes"]);
+        assert_eq!(of("FROM homes"), ["homes"]);
     }
 
     #[test]
