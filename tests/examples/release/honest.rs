@@ -38,35 +38,48 @@ pub(super) fn measure(bench: &Bench<'_>) {
     thread::scope(|scope| {
         let (city, [sequence, other, poisoned], [noise]) = (&city, &in_turn, &with_noise);
         let (ordinary, many) = (&ordinary, &many);
-        scope.spawn(move || {
-            let all = ask_all(city, "turns", sequence, bench, Terms::default(), ordinary);
-            told(bench, "In one sequence", &all);
-            bench.figure("sequence.blocked", blocked(&all));
-            bench.figure("sequence.cells", share(&all));
-        });
-        scope.spawn(move || {
-            let all = ask_all(city, "turns", other, bench, Terms::default(), many);
-            told(bench, "200 varied questions in a row", &all);
-            bench.figure("varied.cells", share(&all));
-            bench.figure("varied.blocked", blocked(&all));
-            bench.figure("varied.error", error(&all));
-        });
-        scope.spawn(move || {
-            let mut live = Live::new(city, "turns", poisoned, bench.backend);
-            let asked = poison(POISON, 8);
-            let answered = asked.iter().filter(|question| !live.ask(Who::Paul, question).rows().is_empty()).count();
-            let all = ask_all(city, "turns", poisoned, bench, Terms::default(), ordinary);
-            told(bench, &format!("After another organisation's {POISON} questions, {answered} of them answered"), &all);
-            bench.figure("poisoned.blocked", 100.0 * blocked(&all) / all.len() as f64);
-            bench.figure("poisoned.cells", share(&all));
-        });
-        scope.spawn(move || {
-            let all = ask_all(city, "noise", noise, bench, noisy, many);
-            told(bench, "200 varied questions in a row, noise instead of refusal", &all);
-            bench.figure("noise.cells", share(&all));
-        });
+        if bench.asks("sequence") {
+            scope.spawn(move || {
+                let all = ask_all(city, "turns", sequence, bench, Terms::default(), ordinary);
+                told(bench, "In one sequence", &all);
+                bench.figure("sequence.blocked", blocked(&all));
+                bench.figure("sequence.cells", share(&all));
+            });
+        }
+        if bench.asks("varied") {
+            scope.spawn(move || {
+                let all = ask_all(city, "turns", other, bench, Terms::default(), many);
+                told(bench, "200 varied questions in a row", &all);
+                bench.figure("varied.cells", share(&all));
+                bench.figure("varied.blocked", blocked(&all));
+                bench.figure("varied.error", error(&all));
+            });
+        }
+        if bench.asks("poisoned") {
+            scope.spawn(move || after_poison(bench, city, poisoned, ordinary));
+        }
+        if bench.asks("noise") {
+            scope.spawn(move || {
+                let all = ask_all(city, "noise", noise, bench, noisy, many);
+                told(bench, "200 varied questions in a row, noise instead of refusal", &all);
+                bench.figure("noise.cells", share(&all));
+            });
+        }
     });
-    alone(bench, &city, &ordinary);
+    if bench.asks("alone") {
+        alone(bench, &city, &ordinary);
+    }
+}
+
+/// Ordinary analyses after those of another organisation, which asks so that others are refused.
+fn after_poison(bench: &Bench<'_>, city: &City, table: &Table, ordinary: &[(String, Question)]) {
+    let mut live = Live::new(city, "turns", table, bench.backend);
+    let asked = poison(POISON, 8);
+    let answered = asked.iter().filter(|question| !live.ask(Who::Paul, question).rows().is_empty()).count();
+    let all = ask_all(city, "turns", table, bench, Terms::default(), ordinary);
+    told(bench, &format!("After another organisation's {POISON} questions, {answered} of them answered"), &all);
+    bench.figure("poisoned.blocked", 100.0 * blocked(&all) / all.len() as f64);
+    bench.figure("poisoned.cells", share(&all));
 }
 
 /// Each analysis of a table that nobody asked before.

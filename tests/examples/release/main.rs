@@ -43,7 +43,7 @@ fn main() {
 struct Bench<'a> {
     /// `vm` or `process`.
     backend: &'a str,
-    /// Names that attacks must contain, if not all are tried; or how many runs there are.
+    /// Names that attacks must contain, or parts of honest use, if not all are tried; or how many runs there are.
     more: &'a [String],
     report: Mutex<File>,
     figures: Mutex<BTreeMap<&'static str, Vec<f64>>>,
@@ -62,6 +62,11 @@ impl Bench<'_> {
         ];
         // Without a machine to make there is no template either.
         arena::city(&settings)
+    }
+
+    /// Whether this part is to be tried.
+    fn asks(&self, part: &str) -> bool {
+        self.more.is_empty() || self.more.iter().any(|more| more == part)
     }
 
     fn figure(&self, figure: &'static str, value: f64) {
