@@ -211,6 +211,9 @@ impl Search<'_> {
         let beside: Vec<usize> = self.of_sheet(sheet).collect();
         for (cell, rest) in side.slabs.iter().filter(|_| !alike.is_empty()) {
             let Some(around) = side.meeting.get(cell) else { continue };
+            if !self.tells(&[*cell], around) {
+                continue;
+            }
             // Of whom surely enough are left whatever the cell's own layer has, no more need be looked at.
             if self.surely_many(around, &beside) {
                 continue;
@@ -258,7 +261,8 @@ impl Search<'_> {
             self.sheets_of(place).iter().for_each(|sheet| sheets.entry(*sheet).or_default().push(place));
         }
         for more in sheets.into_values() {
-            if self.surely_many(&more, of.beside) {
+            let mut members = [members.as_slice(), &more].concat();
+            if self.surely_many(&more, of.beside) || !self.tells(&[of.cell], &members) {
                 continue;
             }
             if self.is_spent() {
@@ -266,7 +270,6 @@ impl Search<'_> {
             }
             let parts: Vec<&Block> = self.field.of_places(&more).map(|member| &member.block).collect();
             let filled = rest.filled(&parts);
-            let mut members = [members.as_slice(), &more].concat();
             members.sort_unstable();
             if filled != Filled::Partly && !self.holds_all(of.cell, &members) {
                 self.of_several(of, members.clone(), unions);
@@ -335,7 +338,7 @@ impl Search<'_> {
     fn union(&mut self, outer: Vec<usize>, inner: Vec<usize>, of: (&Side, &Side), unions: &mut Unions) {
         let sides = (outer, inner);
         let (outer, inner) = &sides;
-        if !self.adds_up(outer, inner) || self.is_hidden(outer, inner) {
+        if !self.tells(outer, inner) {
             return;
         }
         if unions.seen.contains(&sides) || self.answering(outer, inner).is_empty() {
@@ -481,10 +484,11 @@ impl Search<'_> {
         units.map(|unit| all(outer, unit).abs_diff(all(inner, unit))).min().unwrap_or(0)
     }
 
-    /// Whether all of these tell numbers of one kind.
-    fn adds_up(&self, outer: &[usize], inner: &[usize]) -> bool {
+    /// Whether the difference of two unions tells anything: all their cells tell numbers of one kind, and the errors of
+    /// these do not hide it.
+    fn tells(&self, outer: &[usize], inner: &[usize]) -> bool {
         let kinds = self.field.of_places(outer).chain(self.field.of_places(inner)).map(|cell| cell.kinds);
-        !kinds.fold(Kinds::ALL, Kinds::and).is_none()
+        !kinds.fold(Kinds::ALL, Kinds::and).is_none() && !self.is_hidden(outer, inner)
     }
 
     fn told(&self, outer: &[usize], inner: &[usize]) -> u64 {
