@@ -10,6 +10,21 @@ const BY_HEATING: &str = "SELECT heating, COUNT(*) AS homes, AVG(surface_m2) AS 
                           WHERE commune = '21166' GROUP BY heating ORDER BY heating";
 const WITH_TOTAL: &str = "SELECT heating, COUNT(*) AS homes FROM menages WHERE commune = '21166' \
                           GROUP BY ROLLUP (heating) ORDER BY heating";
+/// Three groups of two kinds, of which each kind is in two. Few homes of Talant have wood.
+const OVERLAPPING: [(&str, &str); 3] = [
+    (
+        "How many homes of Talant burn something?",
+        "SELECT COUNT(*) AS homes FROM menages WHERE commune = '21617' AND heating IN ('gas', 'wood')",
+    ),
+    (
+        "How many emit little?",
+        "SELECT COUNT(*) AS homes FROM menages WHERE commune = '21617' AND heating IN ('electric', 'wood')",
+    ),
+    (
+        "And how many are billed by meter?",
+        "SELECT COUNT(*) AS homes FROM menages WHERE commune = '21617' AND heating IN ('electric', 'gas')",
+    ),
+];
 const FEW: &str = "SELECT COUNT(*) AS homes FROM menages WHERE commune = '21166' AND heating = 'wood'";
 const ONE_HOUSEHOLD: &str = "SELECT SUM(watt_hours) AS watt_hours FROM compteurs WHERE household = 7";
 const ALL_BUT_GAS: &str = "SELECT COUNT(*) AS homes FROM menages WHERE heating <> 'gas'";
@@ -18,6 +33,7 @@ const ALL_BUT_GAS: &str = "SELECT COUNT(*) AS homes FROM menages WHERE heating <
 pub(super) fn and_why_not_more(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
     story.chapter("What leaves, and why not more");
     missing(story, scene)?;
+    used_up(story, scene)?;
     refused(story, scene)
 }
 
@@ -47,6 +63,22 @@ fn missing(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
         "This refusal says nothing of why: too few, nobody, or a machine that failed sound the same. The steward",
     );
     story.remark("and the auditor find the cause in the evidence.");
+    Ok(())
+}
+
+/// No two of the answers tell of few; all three would.
+fn used_up(story: &mut Story, scene: &Scene<'_>) -> Result<(), DemoError> {
+    let [_, households] = asked::ASKED;
+    for (asked, sql) in OVERLAPPING {
+        story.step("lena", asked).shows(8).run(query(scene, households, &[sql]))?;
+    }
+    story.remark(
+        "The last one has noise again, though no two of these differ by few: all three would, as the first two",
+    );
+    story.remark("less the third are twice the homes with wood. How much all answers together tell of any one home is");
+    story.remark(
+        "counted, for each organisation and for all; beyond an eighth of knowing it exactly, nothing is exact.",
+    );
     Ok(())
 }
 
