@@ -34,6 +34,9 @@ pub(crate) struct Options {
     /// Rows of the table that the process sandbox is asked, and that protection is measured on
     #[arg(long, default_value_t = 10_000_000)]
     rows: u32,
+    /// Measure this part of `release` alone (may be given several times)
+    #[arg(long = "part", value_name = "PART", value_parser = release::part_names())]
+    parts: Vec<String>,
     /// Print tables as Markdown
     #[arg(long)]
     markdown: bool,

@@ -8,7 +8,7 @@
 //! What asks few questions is asked of virtual machines; what asks hundreds, of the process sandbox, which runs the same
 //! engine. Each table says which. What a person wants to read, attack by attack, stands behind the tables.
 
-use std::{fs, path::PathBuf, process::Command};
+use std::{fs, io, path::PathBuf, process::Command};
 
 use super::{
     BenchError, Options,
@@ -23,6 +23,11 @@ use crate::{
     project::Project,
 };
 
+/// What can be measured by itself.
+pub(super) fn part_names() -> Vec<&'static str> {
+    PARTS.iter().map(|part| part.what).chain([BY_ITSELF, WHAT_IT_COSTS]).collect()
+}
+
 /// Measures release control. The tables, and what is read behind them.
 pub(super) fn run(project: &Project, options: &Options) -> Result<(Vec<Table>, String), BenchError> {
     prepare::machine(project, &[Need::CCompiler, Need::Curl, Need::Qemu])?;
@@ -35,17 +40,26 @@ pub(super) fn run(project: &Project, options: &Options) -> Result<(Vec<Table>, S
     let desk = Desk::new()?;
     let report = desk.file("report.md");
     let mut tables = Vec::new();
-    for part in PARTS {
+    let wanted = |name: &str| options.parts.is_empty() || options.parts.iter().any(|part| part == name);
+    for part in PARTS.iter().filter(|part| wanted(part.what)) {
         let mut ask = example(project, "release");
         ask.args([part.what, part.zones]).arg(&report).env("OCTROI_ZONE_IMAGE", image::folder(project));
         let title = format!("{}, zones of kind `{}`", part.title, part.zones);
         tables.push(Table::new(title, part.wanted, &measure(part.title, &mut ask)?));
     }
-    tables.push(Table::new("The history by itself".to_owned(), HISTORY, &history(project, options)?));
-    let title = format!("{} rows of {SUBJECTS} subjects in a virtual machine", options.rows);
-    tables.push(Table::new(title, COST, &cost(project, options, &desk)?));
-    let text = fs::read_to_string(&report).map_err(|source| BenchError::Folder { path: report.clone(), source })?;
-    Ok((tables, text))
+    if wanted(BY_ITSELF) {
+        tables.push(Table::new("The history by itself".to_owned(), HISTORY, &history(project, options)?));
+    }
+    if wanted(WHAT_IT_COSTS) {
+        let title = format!("{} rows of {SUBJECTS} subjects in a virtual machine", options.rows);
+        tables.push(Table::new(title, COST, &cost(project, options, &desk)?));
+    }
+    match fs::read_to_string(&report) {
+        Ok(text) => Ok((tables, text)),
+        // What writes none was not measured.
+        Err(none) if none.kind() == io::ErrorKind::NotFound => Ok((tables, String::new())),
+        Err(source) => Err(BenchError::Folder { path: report, source }),
+    }
 }
 
 fn history(project: &Project, options: &Options) -> Result<Figures, BenchError> {
@@ -70,6 +84,10 @@ struct Part {
     title: &'static str,
     wanted: &'static [Wanted],
 }
+
+/// Parts that no gateway is asked for.
+const BY_ITSELF: &str = "history";
+const WHAT_IT_COSTS: &str = "cost";
 
 const PARTS: &[Part] = &[
     Part { what: "fixed", zones: "vm", title: "Fixed attacks", wanted: FIXED },
