@@ -324,9 +324,19 @@ fn precision(quantity: &Quantity, subjects: u64) -> f64 {
 }
 
 /// By what each quantity of a cell is known.
-pub(crate) fn precisions(cell: &Cell) -> BTreeMap<Quantity, f64> {
-    let subjects = cell.subjects.values().copied().min().unwrap_or(1);
+fn precisions(cell: &Cell) -> BTreeMap<Quantity, f64> {
+    let subjects = fewest(cell);
     cell.quantities.iter().map(|quantity| (quantity.clone(), precision(quantity, subjects))).collect()
+}
+
+/// λ of all that a cell tells together.
+pub(crate) fn error(cell: &Cell) -> f64 {
+    let subjects = fewest(cell);
+    cell.quantities.iter().map(|quantity| precision(quantity, subjects)).sum::<f64>().recip()
+}
+
+fn fewest(cell: &Cell) -> u64 {
+    cell.subjects.values().copied().min().unwrap_or(1)
 }
 
 /// What arithmetic can be off by.

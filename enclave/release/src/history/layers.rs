@@ -181,7 +181,7 @@ impl Field {
         let block = self.atlas.block(region)?;
         let subjects = self.units.iter().map(|unit| subjects(cell, unit)).collect();
         let most_subjects = self.units.iter().map(|unit| most_subjects(cell, unit)).collect();
-        let blur = budget::precisions(cell).values().sum::<f64>().recip();
+        let blur = budget::error(cell);
         let kinds = Kinds::of(&cell.quantities);
         Some(Known { block, told: self.told(cell), subjects, most_subjects, stale, kinds, blur, new: Vec::new() })
     }
