@@ -10,6 +10,13 @@ use crate::{
     wire::v1,
 };
 
+pub use discovery::{
+    Bounds, DataLanguage, Discovery, Frequency, HighValueCategory, Limitation, Origin, SpatialCoverage,
+    TemporalCoverage, Theme,
+};
+
+pub mod discovery;
+
 /// A word that is not one of a closed list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be one of {0}")]
@@ -245,6 +252,8 @@ pub struct DatasetDescription {
     pub agreement_required: bool,
     /// Who may see the metadata. Always [`Visibility::Public`] below the sensitive level.
     pub visibility: Visibility,
+    /// What helps others to find it.
+    pub discovery: Discovery,
 }
 
 impl TryFrom<v1::DatasetDescription> for DatasetDescription {
@@ -271,6 +280,7 @@ impl TryFrom<v1::DatasetDescription> for DatasetDescription {
         let agreement_required =
             check.field("agreement_required", wire.agreement_required.ok_or("is missing: say `true` or `false`"));
         let visibility = check.field("metadata_visibility", visibility(level, wire.metadata_visibility));
+        let discovery = Discovery::parse(wire.discovery.unwrap_or_default(), &mut check);
         if level == Some(Level::Public) && agreement_required == Some(true) {
             check.refuse("agreement_required", "must be `false` for a public dataset");
         }
@@ -296,6 +306,7 @@ impl TryFrom<v1::DatasetDescription> for DatasetDescription {
                 retention: retention?,
                 agreement_required: agreement_required?,
                 visibility: visibility?,
+                discovery: discovery?,
             })
         })();
         check.finish(parsed)
@@ -329,6 +340,8 @@ impl From<&DatasetDescription> for v1::DatasetDescription {
             retention: it.retention.as_str().to_owned(),
             agreement_required: Some(it.agreement_required),
             metadata_visibility: visibility.into(),
+            // Absent where nothing is said, so that the digest of a description from before there was any stays.
+            discovery: (it.discovery != Discovery::default()).then(|| (&it.discovery).into()),
         }
     }
 }
@@ -445,7 +458,7 @@ fn purposes(texts: &[String]) -> Result<Vec<Purpose>, String> {
 }
 
 /// An absolute http(s) IRI that can stand in Turtle, HTML and a header without escaping.
-fn iri(text: &str) -> Result<String, &'static str> {
+pub(crate) fn iri(text: &str) -> Result<String, &'static str> {
     let schemed = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     let host = schemed.is_some_and(|rest| rest.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric()));
     let plain = text.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"{}|\\^`".contains(&b));
@@ -489,6 +502,7 @@ mod tests {
             retention: "P10Y".into(),
             agreement_required: Some(false),
             metadata_visibility: 0,
+            discovery: None,
         }
     }
 

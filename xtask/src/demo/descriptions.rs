@@ -68,6 +68,7 @@ fn description(table: &Table) -> DatasetDescription {
         retention: text(table, "retention"),
         agreement_required: table.get("agreement_required").and_then(Value::as_bool),
         metadata_visibility: visibility.into(),
+        discovery: None,
     };
     wire.try_into().unwrap()
 }

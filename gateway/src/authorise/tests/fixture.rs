@@ -57,6 +57,7 @@ pub(crate) fn dataset(id: &str, level: Level, state: DatasetState) -> Dataset {
         retention: "P5Y".to_owned(),
         agreement_required: Some(false),
         metadata_visibility: 0,
+        discovery: None,
     };
     Dataset {
         description: description.try_into().unwrap(),

@@ -25,6 +25,41 @@ struct DescriptionFile {
     retention: String,
     agreement_required: Option<bool>,
     metadata_visibility: Option<String>,
+    discovery: Option<DiscoveryFile>,
+}
+
+/// `[discovery]`: the keys are those of the message.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DiscoveryFile {
+    keywords: BTreeMap<String, Vec<String>>,
+    themes: Vec<String>,
+    frequency: String,
+    languages: Vec<String>,
+    temporal: Vec<TemporalFile>,
+    spatial: Vec<SpatialFile>,
+    version: String,
+    landing_page: String,
+    high_value_categories: Vec<String>,
+    legislation: Vec<String>,
+    derived_from: Vec<String>,
+    standards: Vec<String>,
+    limitation: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TemporalFile {
+    from: String,
+    to: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SpatialFile {
+    name: String,
+    iri: String,
+    r#box: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -90,7 +125,32 @@ fn parse(text: &str) -> Result<v1::DatasetDescription, String> {
         agreement_required: file.agreement_required,
         metadata_visibility: word::<Visibility>("metadata_visibility", file.metadata_visibility)?
             .map_or(0, |it| it.to_wire().into()),
+        discovery: file.discovery.map(Into::into),
     })
+}
+
+impl From<DiscoveryFile> for v1::Discovery {
+    fn from(it: DiscoveryFile) -> Self {
+        Self {
+            keywords: it.keywords.into_iter().map(|(language, words)| (language, v1::Keywords { words })).collect(),
+            themes: it.themes,
+            frequency: it.frequency,
+            languages: it.languages,
+            temporal: it.temporal.into_iter().map(|it| v1::TemporalCoverage { from: it.from, to: it.to }).collect(),
+            spatial: it
+                .spatial
+                .into_iter()
+                .map(|it| v1::SpatialCoverage { name: it.name, iri: it.iri, r#box: it.r#box })
+                .collect(),
+            version: it.version,
+            landing_page: it.landing_page,
+            high_value_categories: it.high_value_categories,
+            legislation: it.legislation,
+            derived_from: it.derived_from,
+            standards: it.standards,
+            limitation: it.limitation,
+        }
+    }
 }
 
 fn word<T: FromStr<Err: std::fmt::Display>>(field: &str, text: Option<String>) -> Result<Option<T>, String> {
