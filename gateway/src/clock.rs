@@ -39,6 +39,11 @@ impl ManualClock {
         let mut now = self.0.lock().unwrap();
         *now = now.checked_add(by).unwrap();
     }
+
+    pub(crate) fn retreat(&self, by: std::time::Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.checked_sub(by).unwrap();
+    }
 }
 
 #[cfg(test)]

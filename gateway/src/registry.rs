@@ -12,6 +12,7 @@
 
 pub mod change;
 mod effects;
+pub mod feed;
 mod index;
 mod job;
 pub mod offline;
@@ -39,6 +40,7 @@ use tokio::sync::watch;
 
 pub use self::{
     change::{Change, ChangeError},
+    feed::{FeedState, Listing},
     index::{OpenIndexError, ReplayError},
     view::{PAGE, ReadError, View},
 };
@@ -336,6 +338,11 @@ impl Registry {
     /// Tells of every new epoch.
     pub fn watch_epoch(&self) -> watch::Receiver<u64> {
         self.0.epoch.clone()
+    }
+
+    /// The time, by the register's clock.
+    pub fn now(&self) -> Instant {
+        self.0.clock.now()
     }
 
     /// The evidence, for reading.

@@ -270,6 +270,11 @@ impl Batch {
         self.leaves.len()
     }
 
+    /// The sequence that the next entry taken into it will have.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Whether nothing is in it.
     pub fn is_empty(&self) -> bool {
         self.leaves.is_empty()

@@ -1,10 +1,14 @@
 //! From a record of the evidence to rows of the index. Applying the same record again changes nothing, so a replay
 //! may begin too early but never too late.
 
-use octroi_proto::wire::v1::{self, entry::Record};
+use octroi_proto::{
+    Instant,
+    wire::v1::{self, entry::Record},
+};
 use prost::Message;
 
 use super::{
+    feed,
     index::EffectsError,
     table::{Row, Table},
     view::View,
@@ -23,21 +27,35 @@ pub(super) struct Effects {
 #[error("the record is incomplete")]
 pub(super) struct UnknownRecord;
 
-/// What this record changes. The view is read for one thing: whether a principal's organisation exists, since an
-/// organisation comes into being with its first principal.
-pub(super) fn effects(record: &Record, view: &View<'_>) -> Result<Effects, EffectsError> {
+/// Where in the evidence a record stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Occasion {
+    pub(super) sequence: u64,
+    pub(super) at: Instant,
+}
+
+/// What this record changes. The view is read for two things: whether a principal's organisation exists, since an
+/// organisation comes into being with its first principal; and where a dataset stands in the feed.
+pub(super) fn effects(record: &Record, occasion: Occasion, view: &View<'_>) -> Result<Effects, EffectsError> {
     let mut effects = Effects::default();
     match record {
-        Record::Dataset(dataset) => effects.dataset(dataset)?,
+        Record::Dataset(dataset) => {
+            effects.dataset(dataset)?;
+            effects.rows.extend(feed::described(dataset, occasion, view)?);
+        }
         Record::Principal(principal) => effects.principal(principal, view)?,
         Record::Organisation(organisation) => effects.organisation(organisation),
         Record::Agreement(agreement) => effects.deciding(Table::Agreements, &[&agreement.id], agreement),
         Record::AccessRequest(request) => effects.put(Table::Requests, &[&request.id], request),
         Record::Grant(grant) => effects.grant(grant),
-        Record::Object(object) => effects.object(object)?,
+        Record::Object(stored) => {
+            let object = effects.object(stored)?;
+            effects.rows.extend(feed::files_changed(&object.dataset, occasion, view)?);
+        }
         Record::DeletedObject(deleted) => {
             let key = Table::Objects.key(&[deleted.dataset.as_bytes(), deleted.key.as_bytes()]);
             effects.rows.push(Row { key, value: None });
+            effects.rows.extend(feed::files_changed(&deleted.dataset, occasion, view)?);
         }
         Record::Schema(schema) => effects.put(Table::Schemas, &[&schema.dataset], schema),
         Record::PolicyDeclared(declared) => {
@@ -111,10 +129,10 @@ impl Effects {
         self.point(Table::GrantsByOrganisation, &[organisation.as_bytes(), id.as_bytes()], "");
     }
 
-    fn object(&mut self, stored: &v1::StoredObject) -> Result<(), UnknownRecord> {
+    fn object<'a>(&mut self, stored: &'a v1::StoredObject) -> Result<&'a v1::Object, UnknownRecord> {
         let object = stored.object.as_ref().ok_or(UnknownRecord)?;
         self.put(Table::Objects, &[&object.dataset, &object.key], stored);
-        Ok(())
+        Ok(object)
     }
 
     fn offboarding(&mut self, offboarded: &v1::OffboardedOrganisation, view: &View<'_>) -> Result<(), EffectsError> {

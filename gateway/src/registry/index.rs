@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    effects::{Effects, UnknownRecord, effects},
+    effects::{Effects, Occasion, UnknownRecord, effects},
     table::Table,
     view::{Overlay, ReadError, View},
 };
@@ -130,8 +130,11 @@ impl Index {
         let mut applied = None;
         for (sequence, entry) in (from..).zip(log.replay(from)?) {
             let (entry, last) = entry?;
+            let at = octroi_proto::time::parse(entry.at).map_err(|_| ReplayError::Unknown { sequence })?;
             let record = entry.record.ok_or(ReplayError::Unknown { sequence })?;
-            let Effects { rows, .. } = effects(&record, &View::new(self, &overlay)).map_err(|error| match error {
+            let occasion = Occasion { sequence, at };
+            let effects = effects(&record, occasion, &View::new(self, &overlay));
+            let Effects { rows, .. } = effects.map_err(|error| match error {
                 EffectsError::Unknown(UnknownRecord) => ReplayError::Unknown { sequence },
                 EffectsError::Read(error) => ReplayError::Read(error),
             })?;
@@ -218,7 +221,7 @@ fn named(path: &Path, source: sled::Error) -> OpenIndexError {
 }
 
 /// The version of tables, keys and values; another one means another index.
-const SCHEMA: &[u8] = b"1";
+const SCHEMA: &[u8] = b"2";
 /// How often, and how far apart, a locked index is tried: half a second in all.
 const TRIES: u32 = 50;
 const BETWEEN_TRIES: Duration = Duration::from_millis(10);

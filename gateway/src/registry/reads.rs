@@ -6,7 +6,7 @@ use octroi_proto::{
     StoredObject, TableName, TableVersion,
 };
 
-use super::{ReadError, Registry};
+use super::{FeedState, Listing, ReadError, Registry};
 
 macro_rules! reads {
     ($($(#[$doc:meta])* $name:ident($($argument:ident: $type:ty),*) -> $what:ty;)+) => {
@@ -65,4 +65,12 @@ reads! {
     table(dataset: &DatasetId, name: &TableName) -> Option<TableVersion>;
     /// Every table of this dataset that has rows, in the order of their names.
     tables(dataset: &DatasetId) -> Vec<TableVersion>;
+    /// The feed as a whole.
+    feed() -> FeedState;
+    /// Where a dataset stands in the feed; none if everybody could never know of it.
+    listing(id: &DatasetId) -> Option<Listing>;
+    /// Listings from this position on, gone ones too.
+    listings(from: u64, limit: usize) -> Vec<Listing>;
+    /// Listings behind this change, in the order of their changes, gone ones too.
+    changes(after: Option<u64>, limit: usize) -> Vec<Listing>;
 }

@@ -26,10 +26,16 @@ pub(super) enum Table {
     Tables,
     /// Dataset.
     Policies,
+    /// Dataset: where it stands in the feed that everybody may read.
+    Listings,
+    /// Position in the feed; the dataset's id.
+    FeedPositions,
+    /// Entry of a listing's last change; the dataset's id.
+    FeedChanges,
 }
 
 impl Table {
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::Meta,
         Self::Datasets,
         Self::Principals,
@@ -46,6 +52,9 @@ impl Table {
         Self::Schemas,
         Self::Tables,
         Self::Policies,
+        Self::Listings,
+        Self::FeedPositions,
+        Self::FeedChanges,
     ];
 
     /// The byte that the keys of its rows begin with; part of the schema.
@@ -67,6 +76,9 @@ impl Table {
             Self::Schemas => 13,
             Self::Tables => 14,
             Self::Policies => 15,
+            Self::Listings => 16,
+            Self::FeedPositions => 17,
+            Self::FeedChanges => 18,
         }
     }
 
@@ -89,6 +101,9 @@ impl Table {
             Self::Schemas => "schemas",
             Self::Tables => "tables",
             Self::Policies => "policies",
+            Self::Listings => "listings of the feed",
+            Self::FeedPositions => "positions in the feed",
+            Self::FeedChanges => "changes of the feed",
         }
     }
 

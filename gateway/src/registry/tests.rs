@@ -156,14 +156,14 @@ impl World {
     }
 
     /// The folder, once nothing holds it.
-    fn close(self) -> (tempfile::TempDir, RegistrySettings, Arc<ManualClock>) {
+    pub(super) fn close(self) -> (tempfile::TempDir, RegistrySettings, Arc<ManualClock>) {
         let Self { registry, writer, clock, settings, folder, .. } = self;
         drop((registry, writer));
         (folder, settings, clock)
     }
 }
 
-fn lent(dataset: &Dataset) -> Lent {
+pub(super) fn lent(dataset: &Dataset) -> Lent {
     Lent { dataset: dataset.clone(), grant: None }
 }
 

@@ -225,7 +225,7 @@ impl<'a> View<'a> {
         found.ok_or(ReadError::Damaged { table: table.name() })
     }
 
-    fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
+    pub(super) fn row(&self, key: &[u8]) -> Result<Option<Vec<u8>>, ReadError> {
         match self.overlay.0.get(key) {
             Some(changed) => Ok(changed.clone()),
             None => Ok(self.index.rows().get(key)?.map(|value| value.to_vec())),
@@ -269,7 +269,7 @@ impl<'a> View<'a> {
     }
 
     /// Rows whose keys have this prefix, behind this key, in order: those of the overlay over those of the index.
-    fn rows(
+    pub(super) fn rows(
         &self,
         prefix: Vec<u8>,
         after: Option<Vec<u8>>,

@@ -13,7 +13,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    effects::{Effects, effects},
+    effects::{Effects, Occasion, effects},
     index::{EffectsError, Index},
     job::{Failure, Job},
     view::{Overlay, View},
@@ -159,7 +159,8 @@ impl Writer {
         let Some(draft) = job.decide(&view, round.epoch, now) else {
             return;
         };
-        let effects = match effects(draft.record(), &view) {
+        let occasion = Occasion { sequence: round.batch.next(), at: now };
+        let effects = match effects(draft.record(), occasion, &view) {
             Ok(effects) => effects,
             Err(error @ (EffectsError::Unknown(_) | EffectsError::Read(_))) => {
                 tracing::error!(%error, "an entry's effects could not be worked out");
