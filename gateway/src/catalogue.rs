@@ -1,7 +1,7 @@
 //! What the gateway publishes about datasets: DCAT for portals ([`dcat`]), pages for people ([`page`]).
 //!
 //! ```text
-//! Seen (authorise) -> Published (the allow-list) -> Page -> Turtle | JSON-LD | HTML
+//! Seen (authorise) -> Published (the allow-list) -> Page -> Turtle | JSON-LD | RDF/XML | HTML
 //! ```
 //!
 //! All of it is pure: records in, bytes out. It trusts [`crate::authorise`] that a [`crate::authorise::Seen`] may be
@@ -11,13 +11,18 @@
 
 mod address;
 pub mod dcat;
+mod file_type;
 mod language;
+mod negotiation;
 pub mod page;
 mod published;
+mod shelf;
 #[cfg(test)]
 mod specimen;
 mod vocabulary;
 
 pub use address::{Base, InvalidBase, Site};
 pub use language::Language;
+pub use negotiation::{Coding, NotAcceptable, Representation};
 pub use published::{File, MOST_DATASETS, MOST_FILES, Page, Published};
+pub use shelf::{Document, Shelf};

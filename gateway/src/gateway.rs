@@ -2,6 +2,7 @@
 
 mod ask;
 mod assemble;
+pub(crate) mod feed;
 mod load;
 pub(crate) mod page;
 mod register;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use octroi_proto::wire::v1::{self, entry::Record};
 
 pub use assemble::assemble;
+pub use feed::Feed;
 pub use register::GatedRegister;
 
 use crate::{
@@ -40,6 +42,8 @@ pub struct Stations {
     pub site: Site,
     /// The register, and the evidence under it.
     pub registry: Registry,
+    /// The catalogue's pages.
+    pub feed: Feed,
     /// Who may do what.
     pub gate: Gate<Registry>,
     /// The sealed objects.

@@ -44,6 +44,8 @@ pub struct Settings {
     pub evidence: Evidence,
     /// The register's index.
     pub registry: Registry,
+    /// The catalogue.
+    pub catalogue: Catalogue,
     /// The policies.
     pub policy: Policy,
     /// Where sealed objects lie.
@@ -266,6 +268,20 @@ pub struct Registry {
 impl Default for Registry {
     fn default() -> Self {
         Self { folder: "state/registry".into(), cache_bytes: const { Bytes::of(67_108_864) } }
+    }
+}
+
+/// `[catalogue]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Catalogue {
+    /// Memory for pages that were written, packed.
+    pub cache_bytes: Bytes<1_048_576, 17_179_869_184>,
+}
+
+impl Default for Catalogue {
+    fn default() -> Self {
+        Self { cache_bytes: const { Bytes::of(134_217_728) } }
     }
 }
 

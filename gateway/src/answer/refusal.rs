@@ -23,6 +23,8 @@ pub enum Refusal {
     NotFound,
     /// There is such a thing, but this cannot be done to it over HTTPS.
     WrongMethod,
+    /// There is such a thing, but in no form that the caller accepts.
+    NotAcceptable,
     /// There is such a thing already.
     Exists(String),
     /// The thing is not in a state in which this can be done.
@@ -75,6 +77,7 @@ impl Refusal {
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::WrongMethod => "wrong_method",
+            Self::NotAcceptable => "not_acceptable",
             Self::Exists(_) => "exists",
             Self::Precondition(_) => "precondition",
             Self::Changed => "changed",
@@ -98,6 +101,9 @@ impl fmt::Display for Refusal {
             Self::Forbidden => f.write_str("the policy does not allow this: it takes a live grant, or another role"),
             Self::NotFound => f.write_str("there is no such thing here, or none that you may see: check its name"),
             Self::WrongMethod => f.write_str("this cannot be done here: the `allow` header says what can"),
+            Self::NotAcceptable => {
+                f.write_str("there is no such form of this: accept text/turtle, application/ld+json, application/rdf+xml or text/html")
+            }
             Self::Exists(sentence) | Self::Precondition(sentence) => f.write_str(sentence),
             Self::Changed => f.write_str("it has changed since you looked: look again and repeat"),
             Self::OutOfRange { length } => write!(f, "the range begins at or past the end: there are {length} bytes"),
@@ -141,6 +147,7 @@ impl From<Refusal> for Problem {
             Refusal::Forbidden => problem(StatusCode::FORBIDDEN, Code::PermissionDenied),
             Refusal::NotFound => problem(StatusCode::NOT_FOUND, Code::NotFound),
             Refusal::WrongMethod => problem(StatusCode::METHOD_NOT_ALLOWED, Code::Unimplemented),
+            Refusal::NotAcceptable => problem(StatusCode::NOT_ACCEPTABLE, Code::InvalidArgument),
             Refusal::Exists(_) => problem(StatusCode::CONFLICT, Code::AlreadyExists),
             Refusal::Precondition(_) => problem(StatusCode::CONFLICT, Code::FailedPrecondition),
             Refusal::Changed => problem(StatusCode::PRECONDITION_FAILED, Code::Aborted),

@@ -1,11 +1,11 @@
 //! Where things are: every link that the catalogue publishes is made here.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, num::NonZeroU64, str::FromStr};
 
 use octroi_proto::{DatasetId, ObjectKey};
 use oxrdf::NamedNode;
 
-use super::Language;
+use super::{Language, dcat::Addressed};
 
 /// What the pages and the feeds say of the place they come from.
 #[derive(Debug, Clone)]
@@ -75,15 +75,19 @@ impl Link {
         Self("/catalog".to_owned())
     }
 
-    /// One page of the catalogue in one format (`ttl`, `jsonld`).
-    pub(super) fn feed(format: &str, after: Option<&DatasetId>) -> Self {
-        Self(format!("/catalog.{format}{}", query(&[("after", after.map(DatasetId::as_str))])))
+    /// One page of the catalogue.
+    pub(super) fn feed(addressed: Addressed, number: NonZeroU64) -> Self {
+        let suffix = match addressed {
+            Addressed::Plainly => String::new(),
+            Addressed::BySuffix(format) => format!(".{}", format.suffix()),
+        };
+        Self(format!("/catalog{suffix}{}", query(&[("page", behind_first(number).as_deref())])))
     }
 
     /// The start page, or a further page of it.
-    pub(super) fn start(after: Option<&DatasetId>, language: Option<Language>) -> Self {
-        let pairs = [("after", after.map(DatasetId::as_str)), ("lang", language.map(Language::code))];
-        Self(format!("/{}", query(&pairs)))
+    pub(super) fn start(number: NonZeroU64, language: Option<Language>) -> Self {
+        let pairs = [("page", behind_first(number)), ("lang", language.map(|it| it.code().to_owned()))];
+        Self(format!("/{}", query(&pairs.each_ref().map(|(name, value)| (*name, value.as_deref())))))
     }
 
     pub(super) fn dataset(id: &DatasetId) -> Self {
@@ -114,6 +118,11 @@ impl Link {
     pub(super) fn part(&self, name: &str) -> Self {
         Self(format!("{}#{}", self.0, encoded(name)))
     }
+}
+
+/// The number of a page, but for the first, which needs none.
+fn behind_first(number: NonZeroU64) -> Option<String> {
+    (number > NonZeroU64::MIN).then(|| number.to_string())
 }
 
 fn query(pairs: &[(&str, Option<&str>)]) -> String {

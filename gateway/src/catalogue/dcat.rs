@@ -1,241 +1,216 @@
-//! The catalogue for portals: DCAT in Turtle and JSON-LD, a page at a time.
+//! The catalogue for portals: DCAT-AP 3.0.1 in Turtle, JSON-LD and RDF/XML, a page or a dataset at a time.
 //!
-//! Things that belong to a dataset have IRIs of their own below its page (`/dataset/ID#contact`), so that no blank
-//! nodes are needed and harvests can be compared. Pages follow each other by Hydra's `next`.
+//! ```text
+//! Page -> Graph (dataset.rs, service.rs) -> Format -> bytes
+//! ```
+//!
+//! Pages follow each other by Hydra's `next`, in the format in which they are asked for.
 
-use std::io;
+use std::{io, num::NonZeroU64};
 
-use octroi_proto::{Instant, Level, Localised};
 use oxjsonld::JsonLdSerializer;
-use oxrdf::{
-    GraphNameRef, Literal, NamedNode, NamedNodeRef, Term, Triple,
-    vocab::{rdf, xsd},
-};
+use oxrdf::{GraphNameRef, Literal, NamedNode, vocab::xsd};
+use oxrdfxml::RdfXmlSerializer;
 use oxttl::TurtleSerializer;
 
 use super::{
-    File, Page, Published, Site,
-    address::{Link, mailto},
-    vocabulary::{access_right, dcat, dct, foaf, hydra, media_type, rdfs, vcard},
+    Page, Published, Site,
+    address::Link,
+    vocabulary::{THEMES, dcat, dcatap, dct, foaf, geosparql, hydra, language, locn, odrl, prov, rdfs, skos, vcard},
 };
+use graph::Graph;
+use service::Service;
 
-/// The media type of [`turtle`].
-pub const TURTLE: &str = "text/turtle; charset=utf-8";
+mod dataset;
+mod graph;
+mod service;
 
-/// The media type of [`json_ld`].
-pub const JSON_LD: &str = "application/ld+json";
-
-/// A page of the catalogue in Turtle.
-///
-/// # Errors
-/// The serializer's.
-pub fn turtle(site: &Site, page: &Page) -> io::Result<Vec<u8>> {
-    let mut serializer = TurtleSerializer::new();
-    for (name, prefix) in PREFIXES {
-        serializer = serializer.with_prefix(*name, *prefix).map_err(io::Error::other)?;
-    }
-    let mut writer = serializer.for_writer(Vec::new());
-    for triple in catalogue(site, page, "ttl") {
-        writer.serialize_triple(&triple)?;
-    }
-    writer.finish()
+/// A syntax of RDF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Turtle 1.1.
+    Turtle,
+    /// JSON-LD 1.1, expanded.
+    JsonLd,
+    /// RDF/XML.
+    RdfXml,
 }
 
-/// A page of the catalogue in JSON-LD, expanded.
+impl Format {
+    /// All of them, the one that is served by default first.
+    pub const ALL: [Self; 3] = [Self::Turtle, Self::JsonLd, Self::RdfXml];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Turtle => "Turtle",
+            Self::JsonLd => "JSON-LD",
+            Self::RdfXml => "RDF/XML",
+        }
+    }
+
+    /// What the addresses of such documents end with.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Turtle => "ttl",
+            Self::JsonLd => "jsonld",
+            Self::RdfXml => "rdf",
+        }
+    }
+
+    /// Its media type.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Turtle => "text/turtle",
+            Self::JsonLd => "application/ld+json",
+            Self::RdfXml => "application/rdf+xml",
+        }
+    }
+
+    /// Its media type, with the character set.
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Turtle => "text/turtle; charset=utf-8",
+            Self::JsonLd => "application/ld+json; charset=utf-8",
+            Self::RdfXml => "application/rdf+xml; charset=utf-8",
+        }
+    }
+}
+
+/// How the pages of one catalogue are addressed: all alike, so that a harvest stays in the format it began in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Addressed {
+    /// By `/catalog` and what the client accepts.
+    Plainly,
+    /// With the format's suffix.
+    BySuffix(Format),
+}
+
+/// A page of the catalogue.
 ///
 /// # Errors
 /// The serializer's.
-pub fn json_ld(site: &Site, page: &Page) -> io::Result<Vec<u8>> {
-    let mut writer = JsonLdSerializer::new().for_writer(Vec::new());
-    for triple in catalogue(site, page, "jsonld") {
-        writer.serialize_quad(triple.as_ref().in_graph(GraphNameRef::DefaultGraph))?;
+pub fn catalogue(site: &Site, page: &Page, addressed: Addressed, format: Format) -> io::Result<Vec<u8>> {
+    write(&page_graph(site, page, addressed), format)
+}
+
+/// One dataset, by itself.
+///
+/// # Errors
+/// The serializer's.
+pub fn dataset(site: &Site, dataset: &Published, format: Format) -> io::Result<Vec<u8>> {
+    let mut graph = Graph::default();
+    dataset::describe(&mut graph, site, dataset);
+    for service in Service::ALL {
+        service.describe(&mut graph, site, std::slice::from_ref(dataset));
     }
-    writer.finish()
+    if Service::of(dataset).is_some() {
+        publisher(&mut graph, site);
+    }
+    write(&graph, format)
+}
+
+fn page_graph(site: &Site, page: &Page, addressed: Addressed) -> Graph {
+    let it = site.base.iri(&Link::catalogue());
+    let mut graph = Graph::default();
+    graph.about(&it, dcat::CATALOG);
+    graph.about(&it, hydra::COLLECTION);
+    let (french, english) = (format!("Données de {}", site.publisher), format!("Data of {}", site.publisher));
+    graph.both(&it, dct::TITLE, &french, &english);
+    graph.both(&it, dct::DESCRIPTION, &french, &english);
+    graph.say(&it, dct::PUBLISHER, site.base.iri(&Link::catalogue().part("publisher")));
+    for code in ["FRA", "ENG"] {
+        graph.say(&it, dct::LANGUAGE, NamedNode::new_unchecked(format!("{}{code}", language::PREFIX)));
+    }
+    graph.say(&it, dcat::THEME_TAXONOMY, NamedNode::new_unchecked(THEMES));
+    graph.say(&it, foaf::HOMEPAGE, site.base.iri(&Link::start(NonZeroU64::MIN, None)));
+    for dataset in &page.datasets {
+        graph.say(&it, dcat::DATASET, site.base.iri(&Link::dataset(&dataset.id)));
+    }
+    for service in Service::ALL {
+        if page.datasets.iter().any(|dataset| Service::of(dataset) == Some(service)) {
+            graph.say(&it, dcat::SERVICE, service.iri(site));
+        }
+    }
+    view(&mut graph, site, page, addressed, &it);
+    publisher(&mut graph, site);
+    for dataset in &page.datasets {
+        dataset::describe(&mut graph, site, dataset);
+    }
+    for service in Service::ALL {
+        service.describe(&mut graph, site, &page.datasets);
+    }
+    graph
+}
+
+/// Where in the catalogue this page is.
+fn view(graph: &mut Graph, site: &Site, page: &Page, addressed: Addressed, collection: &NamedNode) {
+    let at = |number| site.base.iri(&Link::feed(addressed, number));
+    let it = at(page.number);
+    let total = Literal::new_typed_literal(page.total.to_string(), xsd::INTEGER);
+    graph.say(collection, hydra::TOTAL_ITEMS, total);
+    graph.say(collection, hydra::VIEW, it.clone());
+    graph.about(&it, hydra::PARTIAL_COLLECTION_VIEW);
+    graph.say(&it, hydra::FIRST, at(NonZeroU64::MIN));
+    if let Some(previous) = page.previous() {
+        graph.say(&it, hydra::PREVIOUS, at(previous));
+    }
+    if let Some(next) = page.next() {
+        graph.say(&it, hydra::NEXT, at(next));
+    }
+    graph.say(&it, hydra::LAST, at(page.last));
+}
+
+fn publisher(graph: &mut Graph, site: &Site) {
+    graph.agent(&site.base.iri(&Link::catalogue().part("publisher")), &site.publisher);
+}
+
+fn write(graph: &Graph, format: Format) -> io::Result<Vec<u8>> {
+    match format {
+        Format::Turtle => {
+            let mut serializer = TurtleSerializer::new();
+            for (name, prefix) in PREFIXES {
+                serializer = serializer.with_prefix(*name, *prefix).map_err(io::Error::other)?;
+            }
+            let mut writer = serializer.for_writer(Vec::new());
+            graph.triples().into_iter().try_for_each(|triple| writer.serialize_triple(triple))?;
+            writer.finish()
+        }
+        Format::JsonLd => {
+            let mut writer = JsonLdSerializer::new().for_writer(Vec::new());
+            let quads = graph.triples().into_iter().map(|triple| triple.as_ref().in_graph(GraphNameRef::DefaultGraph));
+            for quad in quads {
+                writer.serialize_quad(quad)?;
+            }
+            writer.finish()
+        }
+        Format::RdfXml => {
+            let mut serializer = RdfXmlSerializer::new();
+            for (name, prefix) in PREFIXES {
+                serializer = serializer.with_prefix(*name, *prefix).map_err(io::Error::other)?;
+            }
+            let mut writer = serializer.for_writer(Vec::new());
+            graph.triples().into_iter().try_for_each(|triple| writer.serialize_triple(triple))?;
+            writer.finish()
+        }
+    }
 }
 
 const PREFIXES: &[(&str, &str)] = &[
     ("dcat", dcat::PREFIX),
+    ("dcatap", dcatap::PREFIX),
     ("dct", dct::PREFIX),
     ("foaf", foaf::PREFIX),
-    ("vcard", vcard::PREFIX),
+    ("geosparql", geosparql::PREFIX),
     ("hydra", hydra::PREFIX),
+    ("locn", locn::PREFIX),
+    ("odrl", odrl::PREFIX),
+    ("prov", prov::PREFIX),
     ("rdfs", rdfs::PREFIX),
+    ("skos", skos::PREFIX),
+    ("vcard", vcard::PREFIX),
     ("xsd", "http://www.w3.org/2001/XMLSchema#"),
 ];
-
-/// What a page says. The two formats differ in the addresses of their pages alone.
-fn catalogue(site: &Site, page: &Page, format: &str) -> Vec<Triple> {
-    let catalogue = site.base.iri(&Link::catalogue());
-    let view = site.base.iri(&Link::feed(format, page.after.as_ref()));
-    let mut graph = Graph::default();
-
-    let french = Literal::new_language_tagged_literal_unchecked(format!("Données de {}", site.publisher), "fr");
-    let english = Literal::new_language_tagged_literal_unchecked(format!("Data of {}", site.publisher), "en");
-    let publisher = site.base.iri(&Link::catalogue().part("publisher"));
-    graph.about(&catalogue, dcat::CATALOG);
-    graph.say(&catalogue, dct::TITLE, french.clone());
-    graph.say(&catalogue, dct::TITLE, english.clone());
-    graph.say(&catalogue, dct::DESCRIPTION, french);
-    graph.say(&catalogue, dct::DESCRIPTION, english);
-    graph.say(&catalogue, dct::PUBLISHER, publisher.clone());
-    graph.say(&catalogue, foaf::HOMEPAGE, site.base.iri(&Link::start(None, None)));
-    for dataset in &page.datasets {
-        graph.say(&catalogue, dcat::DATASET, site.base.iri(&Link::dataset(&dataset.id)));
-    }
-    graph.say(&catalogue, hydra::VIEW, view.clone());
-
-    graph.about(&view, hydra::PARTIAL_COLLECTION_VIEW);
-    graph.say(&view, hydra::FIRST, site.base.iri(&Link::feed(format, None)));
-    if let Some(next) = &page.next {
-        graph.say(&view, hydra::NEXT, site.base.iri(&Link::feed(format, Some(next))));
-    }
-    graph.agent(&publisher, &site.publisher);
-    for dataset in &page.datasets {
-        describe(&mut graph, site, dataset);
-    }
-    graph.0
-}
-
-fn describe(graph: &mut Graph, site: &Site, dataset: &Published) {
-    let place = Link::dataset(&dataset.id);
-    let it = site.base.iri(&place);
-    let part = |name: &str| site.base.iri(&place.part(name));
-    let (publisher, owner, contact, scope) = (part("publisher"), part("owner"), part("contact"), part("scope"));
-
-    graph.about(&it, dcat::DATASET_CLASS);
-    graph.say(&it, dct::IDENTIFIER, Literal::from(dataset.id.as_str()));
-    graph.localised(&it, dct::TITLE, &dataset.title);
-    graph.localised(&it, dct::DESCRIPTION, &dataset.description);
-    for keyword in &dataset.keywords {
-        graph.say(&it, dcat::KEYWORD, Literal::from(keyword.as_str()));
-    }
-    graph.say(&it, dct::PUBLISHER, publisher.clone());
-    graph.say(&it, dct::RIGHTS_HOLDER, owner.clone());
-    graph.say(&it, dcat::CONTACT_POINT, contact.clone());
-    graph.say(&it, dct::LICENSE, licence(dataset));
-    graph.say(&it, dct::ACCESS_RIGHTS, access_rights(dataset.level).into_owned());
-    graph.say(&it, dct::RIGHTS, scope.clone());
-    if let Some(issued) = dataset.issued {
-        graph.say(&it, dct::ISSUED, date_time(issued));
-    }
-    graph.say(&it, dct::MODIFIED, date_time(dataset.modified));
-    graph.say(&it, dcat::LANDING_PAGE, it.clone());
-    let distributions = distributions(site, dataset);
-    for distribution in &distributions {
-        graph.say(&it, dcat::DISTRIBUTION, distribution.it.clone());
-    }
-
-    graph.agent(&publisher, &dataset.publisher);
-    graph.agent(&owner, &dataset.owner);
-    graph.about(&contact, vcard::KIND);
-    graph.say(&contact, vcard::FN, Literal::from(dataset.contact_point.name.as_str()));
-    // INVARIANT: percent-encoded, and `@` may stand in a path (RFC 3986, section 3.3).
-    let email = NamedNode::new_unchecked(mailto(&dataset.contact_point.email));
-    graph.say(&contact, vcard::HAS_EMAIL, email);
-    graph.about(&scope, dct::RIGHTS_STATEMENT);
-    for purpose in &dataset.purposes {
-        graph.say(&scope, rdfs::LABEL, Literal::from(purpose.as_str()));
-    }
-    for distribution in distributions {
-        distribution.describe(graph, dataset);
-    }
-}
-
-/// A way to the data.
-struct Distribution<'a> {
-    it: NamedNode,
-    access: NamedNode,
-    file: Option<&'a File>,
-}
-
-/// Public: each file. Quasi-sensitive: the page that says how to ask. Sensitive: none.
-fn distributions<'a>(site: &Site, dataset: &'a Published) -> Vec<Distribution<'a>> {
-    if dataset.lends() {
-        let access = site.base.iri(&Link::access(&dataset.id));
-        let it = site.base.iri(&Link::dataset(&dataset.id).part("access"));
-        return vec![Distribution { it, access, file: None }];
-    }
-    let file = |file: &'a File| {
-        let part = format!("file/{}", file.key);
-        let it = site.base.iri(&Link::dataset(&dataset.id).part(&part));
-        Distribution { it, access: site.base.iri(&Link::file(&dataset.id, &file.key)), file: Some(file) }
-    };
-    dataset.files.iter().map(file).collect()
-}
-
-impl Distribution<'_> {
-    fn describe(self, graph: &mut Graph, dataset: &Published) {
-        let Self { it, access, file } = self;
-        graph.about(&it, dcat::DISTRIBUTION_CLASS);
-        match file {
-            Some(file) => {
-                graph.say(&it, dct::TITLE, Literal::from(file.key.as_str()));
-                graph.say(&it, dcat::DOWNLOAD_URL, access.clone());
-                if let Some(media_type) = media_type(file) {
-                    graph.say(&it, dcat::MEDIA_TYPE, media_type);
-                }
-                let length = file.length.to_string();
-                graph.say(&it, dcat::BYTE_SIZE, Literal::new_typed_literal(length, xsd::NON_NEGATIVE_INTEGER));
-                graph.say(&it, dct::MODIFIED, date_time(file.stored));
-            }
-            None => graph.localised(&it, dct::TITLE, &dataset.title),
-        }
-        graph.say(&it, dcat::ACCESS_URL, access);
-        graph.say(&it, dct::LICENSE, licence(dataset));
-        graph.say(&it, dct::ACCESS_RIGHTS, access_rights(dataset.level).into_owned());
-    }
-}
-
-/// The EU's word for a level.
-fn access_rights(level: Level) -> NamedNodeRef<'static> {
-    match level {
-        Level::Public => access_right::PUBLIC,
-        Level::QuasiSensitive => access_right::RESTRICTED,
-        Level::Sensitive => access_right::NON_PUBLIC,
-    }
-}
-
-/// The licence as an IRI; as text where it is none after all.
-fn licence(dataset: &Published) -> Term {
-    NamedNode::new(&dataset.licence)
-        .map_or_else(|_| Literal::from(dataset.licence.as_str()).into(), |licence| licence.into())
-}
-
-/// IANA's page of a media type, its parameters left off; none for what cannot stand in an IRI.
-fn media_type(file: &File) -> Option<NamedNode> {
-    let essence = file.media_type.as_str().split(';').next().unwrap_or_default().trim();
-    NamedNode::new(format!("{}{essence}", media_type::PREFIX)).ok()
-}
-
-fn date_time(at: Instant) -> Literal {
-    Literal::new_typed_literal(at.to_string(), xsd::DATE_TIME)
-}
-
-/// Triples, subject by subject, as streaming serializers like them.
-#[derive(Default)]
-struct Graph(Vec<Triple>);
-
-impl Graph {
-    fn say(&mut self, it: &NamedNode, property: NamedNodeRef<'_>, value: impl Into<Term>) {
-        self.0.push(Triple::new(it.clone(), property.into_owned(), value));
-    }
-
-    fn about(&mut self, it: &NamedNode, class: NamedNodeRef<'_>) {
-        self.say(it, rdf::TYPE, class.into_owned());
-    }
-
-    fn agent(&mut self, it: &NamedNode, name: &str) {
-        self.about(it, foaf::AGENT);
-        self.say(it, foaf::NAME, Literal::from(name));
-    }
-
-    fn localised(&mut self, it: &NamedNode, property: NamedNodeRef<'_>, texts: &Localised) {
-        for (language, text) in texts.iter() {
-            // The languages are those of `Localised::LANGUAGES`, which are well formed.
-            self.say(it, property, Literal::new_language_tagged_literal_unchecked(text, language));
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests;

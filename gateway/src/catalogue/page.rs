@@ -1,11 +1,14 @@
 //! The catalogue for people: plain pages in French and English, without scripts.
 
+use std::num::NonZeroU64;
+
 use askama::Template;
 use octroi_proto::{Instant, Level, Localised};
 
 use super::{
     File, Language, Page, Published, Site,
     address::{Link, mailto},
+    dcat::{Addressed, Format},
 };
 
 /// The media type of the pages.
@@ -26,11 +29,17 @@ pub const CSS: &str = "text/css; charset=utf-8";
 /// # Errors
 /// The template's.
 pub fn start(site: &Site, page: &Page, language: Language) -> askama::Result<String> {
-    let here = Link::start(page.after.as_ref(), None);
+    let here = Link::start(page.number, None);
+    let feed = |format: Format| {
+        let link = Link::feed(Addressed::BySuffix(format), NonZeroU64::MIN);
+        FeedLink { name: format.name(), media_type: format.media_type(), href: site.base.href(&link) }
+    };
+    let neighbour = |number| site.base.href(&Link::start(number, Some(language)));
     Start {
-        turtle: site.base.href(&Link::feed("ttl", None)),
-        json_ld: site.base.href(&Link::feed("jsonld", None)),
-        next: page.next.as_ref().map(|next| site.base.href(&Link::start(Some(next), Some(language)))),
+        feeds: Format::ALL.map(feed),
+        total: page.total,
+        previous: page.previous().map(neighbour),
+        next: page.next().map(neighbour),
         datasets: page.datasets.iter().map(|dataset| Entry::new(site, dataset, language)).collect(),
         frame: Frame::new(site, &here, language),
     }
@@ -96,7 +105,7 @@ impl<'a> Frame<'a> {
         Self {
             language,
             publisher: &site.publisher,
-            home: site.base.href(&Link::start(None, Some(language))),
+            home: site.base.href(&Link::start(NonZeroU64::MIN, Some(language))),
             style: site.base.href(&Link::style()),
             others: Language::ALL.into_iter().map(alternate).collect(),
         }
@@ -173,10 +182,18 @@ impl<'a> Row<'a> {
 #[template(path = "start.html")]
 struct Start<'a> {
     frame: Frame<'a>,
-    turtle: String,
-    json_ld: String,
+    feeds: [FeedLink; 3],
+    total: u64,
     datasets: Vec<Entry<'a>>,
+    previous: Option<String>,
     next: Option<String>,
+}
+
+/// The catalogue for programs.
+struct FeedLink {
+    name: &'static str,
+    media_type: &'static str,
+    href: String,
 }
 
 #[derive(Template)]

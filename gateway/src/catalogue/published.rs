@@ -1,8 +1,17 @@
 //! What is published of a dataset: an allow-list, field by field.
 
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    num::NonZeroU64,
+};
+
 use octroi_proto::{
     ContactPoint, Dataset, DatasetId, DatasetState, Instant, Level, Localised, MediaType, ObjectKey, Purpose,
     StoredObject,
+    dataset::{
+        DataLanguage, Discovery, Frequency, HighValueCategory, Limitation, Origin, SpatialCoverage, TemporalCoverage,
+        Theme,
+    },
 };
 
 use crate::authorise::Seen;
@@ -29,6 +38,21 @@ pub struct Published {
     pub(super) purposes: Vec<Purpose>,
     pub(super) level: Level,
     pub(super) agreement_required: bool,
+    /// Keywords by language.
+    pub(super) localised_keywords: BTreeMap<String, Vec<String>>,
+    pub(super) themes: BTreeSet<Theme>,
+    pub(super) frequency: Option<Frequency>,
+    pub(super) languages: BTreeSet<DataLanguage>,
+    pub(super) temporal: Vec<TemporalCoverage>,
+    pub(super) spatial: Vec<SpatialCoverage>,
+    pub(super) version: Option<String>,
+    pub(super) landing_page: Option<String>,
+    pub(super) high_value_categories: BTreeSet<HighValueCategory>,
+    pub(super) legislation: Vec<String>,
+    /// What it was made from, as far as whoever reads may know of that.
+    pub(super) origins: Vec<Origin>,
+    pub(super) standards: Vec<String>,
+    pub(super) limitation: Option<Limitation>,
     /// First publication.
     pub(super) issued: Option<Instant>,
     pub(super) modified: Instant,
@@ -50,9 +74,29 @@ pub struct File {
 }
 
 impl Published {
-    /// What may be shown of a dataset to whom it may be shown.
-    pub fn of(seen: Seen<'_>) -> Self {
+    /// What may be shown of a dataset to whom it may be shown. Datasets that it was made from are named as far as
+    /// `known` says that they may be.
+    pub fn of(seen: Seen<'_>, known: impl Fn(&DatasetId) -> bool) -> Self {
         let Dataset { description, state, published, modified, revision: _, registered: _ } = seen.dataset();
+        let Discovery {
+            keywords,
+            themes,
+            frequency,
+            languages,
+            temporal,
+            spatial,
+            version,
+            landing_page,
+            high_value_categories,
+            legislation,
+            derived_from,
+            standards,
+            limitation,
+        } = &description.discovery;
+        let origin_is_known = |origin: &&Origin| match origin {
+            Origin::Dataset(id) => known(id),
+            Origin::Elsewhere(_) => true,
+        };
         Self {
             id: description.id.clone(),
             title: description.title.clone(),
@@ -65,6 +109,19 @@ impl Published {
             purposes: description.purposes.clone(),
             level: description.level,
             agreement_required: description.agreement_required,
+            localised_keywords: keywords.clone(),
+            themes: themes.clone(),
+            frequency: *frequency,
+            languages: languages.clone(),
+            temporal: temporal.clone(),
+            spatial: spatial.clone(),
+            version: version.clone(),
+            landing_page: landing_page.clone(),
+            high_value_categories: high_value_categories.clone(),
+            legislation: legislation.clone(),
+            origins: derived_from.iter().filter(origin_is_known).cloned().collect(),
+            standards: standards.clone(),
+            limitation: *limitation,
             issued: *published,
             modified: *modified,
             current: *state == DatasetState::Published,
@@ -74,16 +131,27 @@ impl Published {
         }
     }
 
-    /// With links to its files, where a stranger may fetch them; else unchanged. At most [`MOST_FILES`] are shown.
+    /// With links to at most so many of its files, where a stranger may fetch them; else unchanged.
     #[must_use]
-    pub fn with_files(mut self, objects: impl IntoIterator<Item = StoredObject>) -> Self {
+    pub fn with_files(mut self, objects: impl IntoIterator<Item = StoredObject>, most: usize) -> Self {
         if !self.open {
             return self;
         }
         let mut files = objects.into_iter().map(File::from);
-        self.files = files.by_ref().take(MOST_FILES).collect();
+        self.files = files.by_ref().take(most).collect();
         self.more_files = files.next().is_some();
         self
+    }
+
+    /// When what is shown last changed.
+    pub(crate) fn modified(&self) -> Instant {
+        self.modified
+    }
+
+    /// As of the last change that shows: of its description, or of its files.
+    #[must_use]
+    pub fn as_of(self, changed: Instant) -> Self {
+        Self { modified: changed.max(self.modified), ..self }
     }
 
     /// Whether [`Published::with_files`] would show any: no need to read them otherwise.
@@ -106,10 +174,25 @@ impl From<StoredObject> for File {
 /// One page of the catalogue.
 #[derive(Debug, Clone)]
 pub struct Page {
-    /// The dataset that the page before ended with; absent on the first page.
-    pub after: Option<DatasetId>,
-    /// In the order of their ids, at most [`MOST_DATASETS`].
+    /// Which: 1 for the first.
+    pub number: NonZeroU64,
+    /// The last there is.
+    pub last: NonZeroU64,
+    /// Datasets on all pages.
+    pub total: u64,
+    /// In the order in which they were first published, at most [`MOST_DATASETS`]. What was withdrawn leaves its place
+    /// empty, so that nothing behind it moves while somebody reads.
     pub datasets: Vec<Published>,
-    /// What to continue after; absent on the last page.
-    pub next: Option<DatasetId>,
+}
+
+impl Page {
+    /// The page before.
+    pub(super) fn previous(&self) -> Option<NonZeroU64> {
+        NonZeroU64::new(self.number.get() - 1)
+    }
+
+    /// The page behind.
+    pub(super) fn next(&self) -> Option<NonZeroU64> {
+        (self.number < self.last).then(|| self.number.saturating_add(1))
+    }
 }

@@ -1,9 +1,11 @@
 //! Pages of datasets for tests.
 
+use std::num::NonZeroU64;
+
 use octroi_proto::{Dataset, DatasetState, Level, ObjectVersion, StoredObject, Visibility, wire::v1};
 use uuid::Uuid;
 
-use super::{Page, Published, Site};
+use super::{MOST_FILES, Page, Published, Site};
 use crate::authorise::{
     Seen,
     tests::fixture::{self, EPOCH},
@@ -38,7 +40,7 @@ pub(super) fn published(dataset: &Dataset) -> Published {
     let open = dataset.description.level == Level::Public && dataset.state == DatasetState::Published;
     let id = dataset.description.id.as_str();
     let files = [object(id, "2026/compteurs n°1.csv", 1_234_567), object(id, "lisez-moi.txt", 12)];
-    Published::of(Seen::for_test(dataset, open)).with_files(files)
+    Published::of(Seen::for_test(dataset, open), |_| true).with_files(files, MOST_FILES)
 }
 
 /// One of each level.
@@ -49,8 +51,42 @@ pub(super) fn page() -> Page {
         fixture::visible(hidden, Visibility::Public),
         fixture::dataset("velos", Level::Public, DatasetState::Published),
     ];
-    let after = Some("avant".parse().unwrap());
-    Page { after, datasets: datasets.iter().map(published).collect(), next: Some("velos".parse().unwrap()) }
+    let number = |number| NonZeroU64::new(number).unwrap();
+    Page { number: number(2), last: number(3), total: 203, datasets: datasets.iter().map(published).collect() }
+}
+
+/// The only page of a catalogue of these.
+pub(super) fn only_page(datasets: Vec<Published>) -> Page {
+    Page { number: NonZeroU64::MIN, last: NonZeroU64::MIN, total: datasets.len() as u64, datasets }
+}
+
+/// A dataset with all that may be said of one.
+pub(super) fn described(level: Level) -> Dataset {
+    let mut dataset = fixture::dataset("velos", level, DatasetState::Published);
+    let mut wire = v1::DatasetDescription::from(&dataset.description);
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let words = |language: &str, word: &str| (language.to_owned(), v1::Keywords { words: texts(&[word]) });
+    wire.discovery = Some(v1::Discovery {
+        keywords: [words("fr", "vélo"), words("en", "bicycle")].into(),
+        themes: texts(&["ENVI", "TRAN"]),
+        frequency: "HOURLY".to_owned(),
+        languages: texts(&["FRA"]),
+        temporal: vec![v1::TemporalCoverage { from: "2019-01-01".to_owned(), to: "2026-06-30".to_owned() }],
+        spatial: vec![v1::SpatialCoverage {
+            name: "Dijon métropole".to_owned(),
+            iri: "https://sws.geonames.org/11071625/".to_owned(),
+            r#box: "4.90,47.20,5.20,47.40".to_owned(),
+        }],
+        version: "3".to_owned(),
+        landing_page: "https://www.metropole-dijon.example/velo".to_owned(),
+        high_value_categories: texts(&["mobility"]),
+        legislation: texts(&["https://www.legifrance.gouv.fr/eli/loi/2019/12/24/2019-1428/jo/texte"]),
+        derived_from: texts(&["compteurs-bruts", "https://example.org/d"]),
+        standards: texts(&["https://www.netex.example"]),
+        limitation: String::new(),
+    });
+    dataset.description = wire.try_into().unwrap();
+    dataset
 }
 
 /// A dataset whose texts are these; what must never be published carries `planted`.

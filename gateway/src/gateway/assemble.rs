@@ -6,7 +6,7 @@ use axum::middleware;
 use octroi_host::{lease, queue::Bounds};
 use ring::digest;
 
-use super::{GatedRegister, Gateway, Stations};
+use super::{Feed, GatedRegister, Gateway, Stations};
 use crate::{
     authenticate::{AuthenticateLayer, Authenticator, Issuers, everyone},
     authorise::Gate,
@@ -58,8 +58,9 @@ pub async fn assemble(foundation: Foundation) -> Result<House, AssembleError> {
         api: api_base(&settings)?,
         publisher: settings.gateway.organisation.clone(),
     };
+    let feed = Feed::new(settings.catalogue.cache_bytes.get());
     let gateway =
-        Gateway::new(Stations { settings, site, registry: registry.clone(), gate, objects, keys, loads, zone });
+        Gateway::new(Stations { settings, site, registry: registry.clone(), feed, gate, objects, keys, loads, zone });
     // Authentication is outermost: whatever answers, it has been passed.
     let guard = AuthenticateLayer::new(authenticator);
     let services = grpc::routes(&gateway, small.clone()).await?;

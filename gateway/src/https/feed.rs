@@ -1,90 +1,166 @@
 //! The catalogue as feeds and pages.
 
+use std::num::NonZeroU64;
+
 use axum::{
     Router,
+    body::Body,
     extract::{Path, State},
     response::{IntoResponse, Response},
     routing::get,
 };
-use http::{HeaderMap, header};
-use octroi_proto::DatasetId;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use octroi_proto::{DatasetId, Instant};
 use serde::Deserialize;
 
 use super::{named, query::Query};
 use crate::{
     answer::{OrInternal as _, Refusal},
     authenticate::Caller,
-    authorise::{self, Seen},
-    catalogue::{Language, MOST_DATASETS, MOST_FILES, Page, Published, dcat, page},
-    gateway::{Gateway, page::after as after_token},
+    authorise,
+    catalogue::{
+        Coding, Language, MOST_FILES, Published, Representation,
+        dcat::{self, Addressed, Format},
+        page,
+    },
+    gateway::{
+        Gateway,
+        feed::{Files, PageKey, tag},
+    },
 };
 
 pub(super) fn routes() -> Router<Gateway> {
-    Router::new()
+    let suffixed = |format: Format| {
+        get(move |state, caller, query, headers| {
+            catalogue(state, caller, query, headers, Addressed::BySuffix(format), format)
+        })
+    };
+    let feeds = Format::ALL
+        .into_iter()
+        .fold(Router::new(), |router, format| router.route(&format!("/catalog.{}", format.suffix()), suffixed(format)));
+    feeds
         .route("/", get(start))
-        .route("/catalog.ttl", get(turtle))
-        .route("/catalog.jsonld", get(json_ld))
+        .route("/catalog", get(negotiated))
         .route("/dataset/{id}", get(dataset))
         .route("/access/{id}", get(access))
         .route("/style.css", get(style))
 }
 
+/// A page of the catalogue: `?page=2`, and for people `?lang=en`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct FeedQuery {
-    after: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct ViewQuery {
-    after: String,
+struct PageQuery {
+    page: Option<NonZeroU64>,
     lang: Option<String>,
 }
 
-async fn turtle(
-    State(gateway): State<Gateway>,
-    caller: Caller,
-    Query(query): Query<FeedQuery>,
-) -> Result<Response, Refusal> {
-    let page = catalogue(&gateway, &caller, &query.after, Files::Shown)?;
-    let body = dcat::turtle(&gateway.site, &page).or_internal()?;
-    Ok(([(header::CONTENT_TYPE, dcat::TURTLE)], body).into_response())
+impl PageQuery {
+    fn number(&self) -> NonZeroU64 {
+        self.page.unwrap_or(NonZeroU64::MIN)
+    }
 }
 
-async fn json_ld(
+async fn negotiated(
+    state: State<Gateway>,
+    caller: Caller,
+    query: Query<PageQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    match accepted(&headers)? {
+        Representation::Page => start(state, caller, query, headers).await,
+        Representation::Document(format) => catalogue(state, caller, query, headers, Addressed::Plainly, format).await,
+    }
+}
+
+async fn catalogue(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Query(query): Query<FeedQuery>,
+    Query(query): Query<PageQuery>,
+    headers: HeaderMap,
+    addressed: Addressed,
+    format: Format,
 ) -> Result<Response, Refusal> {
-    let page = catalogue(&gateway, &caller, &query.after, Files::Shown)?;
-    let body = dcat::json_ld(&gateway.site, &page).or_internal()?;
-    Ok(([(header::CONTENT_TYPE, dcat::JSON_LD)], body).into_response())
+    gateway.permit::<authorise::Probe>(&caller, &())?;
+    let key = PageKey { number: query.number(), addressed, format };
+    let document = gateway.written(key).await?.ok_or(Refusal::NotFound)?;
+    let described = Described { tag: &document.tag, modified: document.modified, content_type: format.content_type() };
+    if described.is_known(&headers) {
+        return described.not_modified();
+    }
+    let coding = Coding::accepted(text(&headers, &header::ACCEPT_ENCODING));
+    let body = gateway.feed.shelf().body(&document, coding).or_internal()?;
+    let mut response = described.answer(body.into())?;
+    if let Some(coding) = coding.name() {
+        response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
+    }
+    Ok(response)
 }
 
 async fn start(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Query(query): Query<ViewQuery>,
+    Query(query): Query<PageQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let listed = catalogue(&gateway, &caller, &query.after, Files::Hidden)?;
-    let html = page::start(&gateway.site, &listed, language(&query, &headers));
+    gateway.permit::<authorise::Probe>(&caller, &())?;
+    let listed = gateway.page(query.number(), Files::Hidden)?.ok_or(Refusal::NotFound)?;
+    let html = page::start(&gateway.site, &listed, language(query.lang.as_deref(), &headers));
     Ok(([(header::CONTENT_TYPE, page::HTML)], html.or_internal()?).into_response())
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ViewQuery {
+    lang: Option<String>,
+}
+
+/// A dataset's page, or what it says for programs: by suffix, or by what the client accepts.
 async fn dataset(
     State(gateway): State<Gateway>,
     caller: Caller,
-    Path(id): Path<String>,
+    Path(name): Path<String>,
     Query(query): Query<ViewQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let id: DatasetId = named(&id)?;
+    let suffixed = name.rsplit_once('.').and_then(|(id, suffix)| {
+        let format = Format::ALL.into_iter().find(|format| format.suffix() == suffix)?;
+        Some((id, Representation::Document(format)))
+    });
+    let (id, asked) = match suffixed {
+        Some((id, asked)) => (id, Some(asked)),
+        None => (name.as_str(), None),
+    };
+    let id: DatasetId = named(id)?;
     let permit = gateway.permit::<authorise::ReadMetadata>(&caller, &id)?;
-    let shown = published(&gateway, gateway.gate.shown(&permit), MOST_FILES)?;
-    let html = page::dataset(&gateway.site, &shown, language(&query, &headers));
-    Ok(([(header::CONTENT_TYPE, page::HTML)], html.or_internal()?).into_response())
+    let shown = gateway.published(gateway.gate.shown(&permit), MOST_FILES)?;
+    // A browser that says nothing of what it accepts is rather a person's.
+    let asked = match (asked, headers.get(header::ACCEPT)) {
+        (Some(asked), _) => asked,
+        (None, None) => Representation::Page,
+        (None, Some(accept)) if accept.as_bytes().trim_ascii() == b"*/*" => Representation::Page,
+        (None, Some(_)) => accepted(&headers)?,
+    };
+    match asked {
+        Representation::Page => {
+            let html = page::dataset(&gateway.site, &shown, language(query.lang.as_deref(), &headers)).or_internal()?;
+            describe_and_answer(&shown, page::HTML, html.into_bytes(), &headers)
+        }
+        Representation::Document(format) => {
+            let written = dcat::dataset(&gateway.site, &shown, format).or_internal()?;
+            describe_and_answer(&shown, format.content_type(), written, &headers)
+        }
+    }
+}
+
+fn describe_and_answer(
+    shown: &Published,
+    content_type: &'static str,
+    written: Vec<u8>,
+    headers: &HeaderMap,
+) -> Result<Response, Refusal> {
+    let tag = tag(&written);
+    let described = Described { tag: &tag, modified: shown.modified(), content_type };
+    if described.is_known(headers) { described.not_modified() } else { described.answer(written.into()) }
 }
 
 async fn access(
@@ -96,8 +172,8 @@ async fn access(
 ) -> Result<Response, Refusal> {
     let id: DatasetId = named(&id)?;
     let permit = gateway.permit::<authorise::ReadMetadata>(&caller, &id)?;
-    let shown = Published::of(gateway.gate.shown(&permit));
-    let html = page::access(&gateway.site, &shown, language(&query, &headers)).or_internal()?;
+    let shown = gateway.published(gateway.gate.shown(&permit), 0)?;
+    let html = page::access(&gateway.site, &shown, language(query.lang.as_deref(), &headers)).or_internal()?;
     Ok(([(header::CONTENT_TYPE, page::HTML)], html.ok_or(Refusal::NotFound)?).into_response())
 }
 
@@ -107,46 +183,60 @@ async fn style(State(gateway): State<Gateway>, caller: Caller) -> Result<Respons
     Ok((headers, page::STYLE).into_response())
 }
 
-/// A page of what this caller may see.
-fn catalogue(gateway: &Gateway, caller: &Caller, after: &str, files: Files) -> Result<Page, Refusal> {
-    gateway.permit::<authorise::Probe>(caller, &())?;
-    let after: Option<DatasetId> = after_token("after", after)?;
-    let (datasets, next) = gateway.visible(caller, after.clone(), MOST_DATASETS)?;
-    let shown = datasets.iter().filter_map(|dataset| gateway.gate.may_see(caller, dataset));
-    let mut left = match files {
-        Files::Shown => FEED_FILES,
-        Files::Hidden => 0,
-    };
-    let mut published_ones = Vec::new();
-    for seen in shown {
-        let one = published(gateway, seen, left.min(MOST_FILES))?;
-        left = left.saturating_sub(one.files.len());
-        published_ones.push(one);
+/// What a document is, for caches (RFC 9110, section 8.8, and section 13 for the conditions).
+struct Described<'a> {
+    tag: &'a str,
+    modified: Instant,
+    content_type: &'static str,
+}
+
+impl Described<'_> {
+    /// Whether the client has it already: by its tag, or by its date where no tag is given.
+    fn is_known(&self, headers: &HeaderMap) -> bool {
+        if let Some(list) = text(headers, &header::IF_NONE_MATCH) {
+            let ours = self.tag.trim_start_matches("W/");
+            return list.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == ours);
+        }
+        let since = text(headers, &header::IF_MODIFIED_SINCE).and_then(|date| httpdate::parse_http_date(date).ok());
+        let modified = std::time::SystemTime::from(self.modified_second());
+        since.is_some_and(|since| modified <= since)
     }
-    Ok(Page { after, datasets: published_ones, next })
-}
 
-/// Whether a page of the catalogue names the datasets' files.
-#[derive(Debug, Clone, Copy)]
-enum Files {
-    Shown,
-    Hidden,
-}
-
-/// Files on one page of a feed, at most: what bounds its size.
-const FEED_FILES: usize = 10_000;
-
-/// A dataset as it is shown, with its files where anyone may fetch them.
-fn published(gateway: &Gateway, seen: Seen<'_>, most: usize) -> Result<Published, Refusal> {
-    let shown = Published::of(seen);
-    if most == 0 || !shown.shows_files() {
-        return Ok(shown);
+    /// HTTP dates have no fractions.
+    fn modified_second(&self) -> Instant {
+        Instant::from_second(self.modified.as_second()).unwrap_or(self.modified)
     }
-    let files = gateway.registry.objects(&seen.dataset().description.id, "", None, most);
-    Ok(shown.with_files(files.or_internal()?))
+
+    fn not_modified(&self) -> Result<Response, Refusal> {
+        let mut response = self.answer(Body::empty())?;
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        response.headers_mut().remove(header::CONTENT_TYPE);
+        Ok(response)
+    }
+
+    fn answer(&self, body: Body) -> Result<Response, Refusal> {
+        let modified = httpdate::fmt_http_date(self.modified_second().into());
+        let value = |text: &str| HeaderValue::try_from(text).or_internal();
+        let headers: [(HeaderName, HeaderValue); 5] = [
+            (header::CONTENT_TYPE, HeaderValue::from_static(self.content_type)),
+            (header::ETAG, value(self.tag)?),
+            (header::LAST_MODIFIED, value(&modified)?),
+            (header::VARY, HeaderValue::from_static("accept, accept-encoding, accept-language")),
+            // It may be kept, and must be asked about: what was withdrawn must not be shown any longer.
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        ];
+        Ok((headers, body).into_response())
+    }
 }
 
-fn language(query: &ViewQuery, headers: &HeaderMap) -> Language {
-    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    Language::choose(query.lang.as_deref(), accepted)
+fn accepted(headers: &HeaderMap) -> Result<Representation, Refusal> {
+    Representation::accepted(text(headers, &header::ACCEPT)).map_err(|_| Refusal::NotAcceptable)
+}
+
+fn language(lang: Option<&str>, headers: &HeaderMap) -> Language {
+    Language::choose(lang, text(headers, &header::ACCEPT_LANGUAGE))
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
 }

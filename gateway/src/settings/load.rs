@@ -251,7 +251,7 @@ mod tests {
                 continue;
             };
             let sections = ["public", "api", "loopback", "user", "group", "gateway", "listen", "tls", "limits"];
-            let others = ["process", "keys", "evidence", "registry", "policy", "objects", "zone"];
+            let others = ["process", "keys", "evidence", "registry", "catalogue", "policy", "objects", "zone"];
             let sections = [&sections[..], &others].concat();
             if name.contains(['(', ' ']) || sections.contains(&name) || ["oidc", "log"].contains(&name) {
                 continue;

@@ -77,16 +77,55 @@ fn the_catalogue_lists_what_is_published() {
     ] {
         assert!(turtle.text().contains(needle), "{needle} is not in {}", turtle.text());
     }
-    let json = city.curl(&[&city.public("catalog.jsonld")]).expect(200);
-    assert_eq!(json.header("content-type"), "application/ld+json");
-    let parsed: serde_json::Value = serde_json::from_slice(&json.body).unwrap();
-    assert!(parsed.to_string().contains("dataset/counters"));
-    // rdflib, which is not ours, reads the same graph from both.
+    // rdflib, which is not ours, reads the same graph from each syntax.
     let folder = city.beside("rdf");
     std::fs::create_dir(&folder).unwrap();
-    std::fs::write(folder.join("catalog.ttl"), &turtle.body).unwrap();
-    std::fs::write(folder.join("catalog.jsonld"), &json.body).unwrap();
+    for (suffix, media_type) in
+        [("ttl", "text/turtle"), ("jsonld", "application/ld+json"), ("rdf", "application/rdf+xml")]
+    {
+        let document = city.curl(&[&city.public(&format!("catalog.{suffix}"))]).expect(200);
+        assert_eq!(document.header("content-type"), format!("{media_type}; charset=utf-8"));
+        std::fs::write(folder.join(format!("catalog.{suffix}")), &document.body).unwrap();
+        let accept = format!("Accept: {media_type}");
+        let negotiated = city.curl(&["--header", &accept, &city.public("catalog")]).expect(200);
+        assert_eq!(negotiated.header("content-type"), format!("{media_type}; charset=utf-8"));
+        let alone = city.curl(&[&city.public(&format!("dataset/counters.{suffix}"))]).expect(200);
+        assert!(alone.text().contains("dataset/counters") && !alone.text().contains("dataset/climate"));
+    }
     octroi_tests::python("same_graph.py", &[folder.to_str().unwrap()]).expect();
+    let page = city.curl(&["--header", "Accept: text/html", &city.public("catalog")]).expect(200);
+    assert!(page.text().contains("<html"));
+    city.curl(&["--header", "Accept: image/png", &city.public("catalog")]).expect(406);
+}
+
+#[test]
+fn a_harvester_that_has_the_page_already_is_told_so() {
+    let city = city();
+    let url = city.public("catalog.ttl");
+    let first = city.curl(&[&url]).expect(200);
+    let (tag, modified) = (first.header("etag"), first.header("last-modified"));
+    let by_tag = format!("If-None-Match: {tag}");
+    let by_date = format!("If-Modified-Since: {modified}");
+    for condition in [&by_tag, &by_date] {
+        let again = city.curl(&["--header", condition, &url]).expect(304);
+        assert!(again.body.is_empty() && again.header("etag") == tag);
+    }
+    let head = city.curl(&["--head", &url]).expect(200);
+    assert_eq!(head.header("content-length"), first.body.len().to_string());
+    let packed = city.curl(&["--header", "Accept-Encoding: gzip", &url]).expect(200);
+    assert_eq!((packed.header("content-encoding"), packed.header("etag")), ("gzip", tag));
+    assert!(packed.body.len() * 2 < first.body.len());
+    let unpacked = city.curl(&["--compressed", &url]).expect(200);
+    assert_eq!(unpacked.body, first.body);
+
+    // What changed is sent: another dataset, or another file.
+    city.put("claire", "counters", "b.csv", "1").expect();
+    let changed = city.curl(&["--header", &by_tag, &url]).expect(200);
+    assert!(changed.text().contains("b.csv") && changed.header("etag") != tag);
+    city.curl(&[&city.public("catalog.ttl?page=2")]).expect(404);
+    for malformed in ["0", "-1", "x", "1.5", "99999999999999999999"] {
+        city.curl(&[&city.public(&format!("catalog.ttl?page={malformed}"))]).expect(400);
+    }
 }
 
 #[test]

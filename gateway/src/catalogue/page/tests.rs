@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::{Language::*, *};
 use crate::{
     authorise::tests::fixture,
-    catalogue::specimen::{page, published, site, worded},
+    catalogue::specimen::{only_page, page, published, site, worded},
 };
 
 fn shown(level: Level) -> Published {
@@ -69,7 +69,7 @@ fn nothing_on_a_page_can_run() {
     let words = "<script>alert(1)</script>\" onload='x'";
     for level in Level::ALL {
         let shown = published(&worded(*level, words, "planted-steward"));
-        let one = Page { after: None, datasets: vec![shown.clone()], next: None };
+        let one = only_page(vec![shown.clone()]);
         let pages = [
             start(&site(), &one, French).unwrap(),
             dataset(&site(), &shown, French).unwrap(),
