@@ -10,19 +10,29 @@
 //! fetch them.
 
 mod address;
+pub mod ckan;
 pub mod dcat;
 mod file_type;
 mod language;
+mod licence;
 mod negotiation;
+pub mod oai;
 pub mod page;
 mod published;
+mod schema_org;
+pub mod search;
 mod shelf;
+pub mod sitemap;
+mod slug;
 #[cfg(test)]
 mod specimen;
 mod vocabulary;
+mod words;
 
 pub use address::{Base, InvalidBase, Site};
 pub use language::Language;
+pub use licence::Licence;
 pub use negotiation::{Coding, NotAcceptable, Representation};
 pub use published::{File, MOST_DATASETS, MOST_FILES, Page, Published};
 pub use shelf::{Document, Shelf};
+pub use slug::slug;

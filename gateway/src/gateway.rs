@@ -4,23 +4,27 @@ mod ask;
 mod assemble;
 pub(crate) mod feed;
 mod load;
+mod oai;
 pub(crate) mod page;
 mod register;
 mod schema;
+mod search;
 
 use std::sync::Arc;
 
 use octroi_proto::wire::v1::{self, entry::Record};
+use ring::hmac;
 
 pub use assemble::assemble;
 pub use feed::Feed;
 pub use register::GatedRegister;
+pub(crate) use search::Shown;
 
 use crate::{
     answer::Refusal,
     authenticate::Caller,
     authorise::{Action, Decided, Denied, DeniedKind, Gate, Key, NotCommitted, Permit, Target as _},
-    catalogue::Site,
+    catalogue::{Site, search::SearchIndex},
     evidence::Outcome,
     keys,
     object::Objects,
@@ -44,6 +48,10 @@ pub struct Stations {
     pub registry: Registry,
     /// The catalogue's pages.
     pub feed: Feed,
+    /// The key under which harvesters are told how far they came.
+    pub resumption_key: hmac::Key,
+    /// Where datasets are found by words.
+    pub search: SearchIndex,
     /// Who may do what.
     pub gate: Gate<Registry>,
     /// The sealed objects.

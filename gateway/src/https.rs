@@ -8,24 +8,32 @@ use axum::{
     response::Response,
 };
 use http::{HeaderName, HeaderValue, header};
+use tower_http::compression::CompressionLayer;
 
 use crate::{answer::Refusal, authenticate::Caller, authorise, catalogue, gateway::Gateway, listen::SmallBodyLayer};
 
 mod access;
+mod ckan;
 mod dataset;
 mod entity_tag;
 mod feed;
 mod log;
+mod oai;
 mod object;
 mod query;
 mod question;
 mod release;
+mod sitemap;
 mod table;
 
 /// What the public listener answers: catalogue, pages, public downloads, the evidence log.
-pub fn public(gateway: &Gateway) -> Router {
-    // Nothing here reads a body, so none is taken in.
-    finish(feed::routes().merge(object::public_routes()).merge(log::routes()), gateway)
+pub fn public(gateway: &Gateway, small: SmallBodyLayer) -> Router {
+    // Nothing else here reads a body, so none is taken in.
+    let asking = ckan::routes().merge(oai::routes()).layer(small);
+    let packed = CompressionLayer::new().gzip(true).zstd(true);
+    let read = feed::routes().merge(sitemap::routes()).merge(asking).layer(packed);
+    // Files and tiles go out as they are: packing what is packed already, and ranges of it, helps nobody.
+    finish(read.merge(object::public_routes()).merge(log::routes()), gateway)
 }
 
 /// What the api listener answers: gRPC, and the same services as JSON and bytes.

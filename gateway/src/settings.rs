@@ -71,6 +71,8 @@ pub struct Gateway {
     pub name: String,
     /// Who publishes the catalogue.
     pub organisation: String,
+    /// The e-mail address that operators of harvesters write to; without one, the postmaster of the base's host.
+    pub contact: Option<String>,
     /// The name of the evidence log; never changes once the log has an entry.
     pub log_origin: LogOrigin,
 }
@@ -81,6 +83,7 @@ impl Default for Gateway {
             base: BaseUrl::default(),
             name: "Octroi".to_owned(),
             organisation: "Octroi".to_owned(),
+            contact: None,
             log_origin: LogOrigin::default(),
         }
     }
@@ -186,6 +189,8 @@ pub struct Limits {
     pub connections_per_address: Count<1, 100_000>,
     /// Connections at once, per listener.
     pub connections: Count<1, 100_000>,
+    /// Requests a second from one address, on the public listener.
+    pub requests_per_second: Count<1, 100_000>,
     /// For requests in flight to finish once the gateway is told to stop.
     pub drain_seconds: Seconds<1, 600>,
 }
@@ -203,6 +208,7 @@ impl Default for Limits {
             header_seconds: const { Seconds::of(15) },
             connections_per_address: const { Count::of(64) },
             connections: const { Count::of(2000) },
+            requests_per_second: const { Count::of(100) },
             drain_seconds: const { Seconds::of(20) },
         }
     }
@@ -277,11 +283,19 @@ impl Default for Registry {
 pub struct Catalogue {
     /// Memory for pages that were written, packed.
     pub cache_bytes: Bytes<1_048_576, 17_179_869_184>,
+    /// The folder of the search index.
+    pub search: PathBuf,
+    /// The key under which harvesters are told how far they came; a secret file.
+    pub resumption_key: PathBuf,
 }
 
 impl Default for Catalogue {
     fn default() -> Self {
-        Self { cache_bytes: const { Bytes::of(134_217_728) } }
+        Self {
+            cache_bytes: const { Bytes::of(134_217_728) },
+            search: "state/search".into(),
+            resumption_key: "state/resumption.key".into(),
+        }
     }
 }
 

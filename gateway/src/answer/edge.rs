@@ -1,12 +1,12 @@
 //! What the stations before the services say no with.
 
-use http::StatusCode;
+use http::{StatusCode, header};
 use tonic::Code;
 
 use super::Problem;
 use crate::{
     authenticate::AuthenticationError,
-    listen::{AuthorityError, BodyError, TookTooLong},
+    listen::{AuthorityError, BodyError, TooFast, TookTooLong},
 };
 
 impl From<AuthorityError> for Problem {
@@ -19,6 +19,15 @@ impl From<AuthorityError> for Problem {
             | AuthorityError::Malformed => StatusCode::BAD_REQUEST,
         };
         Self::new(status, Code::InvalidArgument, error.to_string())
+    }
+}
+
+impl From<TooFast> for Problem {
+    fn from(error: TooFast) -> Self {
+        // RFC 9110, section 10.2.3: whole seconds, so that the next request is not too early again.
+        let seconds = error.wait.as_secs().saturating_add(1).to_string();
+        Self::new(StatusCode::TOO_MANY_REQUESTS, Code::ResourceExhausted, error.to_string())
+            .with_header(header::RETRY_AFTER, &seconds)
     }
 }
 

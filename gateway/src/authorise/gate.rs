@@ -166,6 +166,11 @@ impl<R: Register> Gate<R> {
         })
     }
 
+    /// For the search index, which shows nothing by itself: whoever shows what it finds asks again.
+    pub fn indexed<'a>(&self, dataset: &'a Dataset) -> Seen<'a> {
+        self.seen(dataset)
+    }
+
     fn seen<'a>(&self, dataset: &'a Dataset) -> Seen<'a> {
         let open = Lent { dataset: dataset.clone(), grant: None };
         Seen::new(dataset, self.may::<FetchObject>(&Caller::Anonymous, &open))

@@ -5,7 +5,10 @@ use std::{fmt, num::NonZeroU64, str::FromStr};
 use octroi_proto::{DatasetId, ObjectKey};
 use oxrdf::NamedNode;
 
-use super::{Language, dcat::Addressed};
+use super::{
+    Language,
+    dcat::{Addressed, Format},
+};
 
 /// What the pages and the feeds say of the place they come from.
 #[derive(Debug, Clone)]
@@ -16,6 +19,8 @@ pub struct Site {
     pub api: Base,
     /// The organisation that runs the catalogue, by name.
     pub publisher: String,
+    /// Where harvesters' operators write to.
+    pub contact: String,
 }
 
 /// Where a listener is reached: `https://host`, perhaps with a port and a path, without a slash at the end.
@@ -94,6 +99,11 @@ impl Link {
         Self(format!("/dataset/{id}"))
     }
 
+    /// What a dataset's page says, for programs, in this format.
+    pub(super) fn dataset_as(id: &DatasetId, format: Format) -> Self {
+        Self(format!("/dataset/{id}.{}", format.suffix()))
+    }
+
     pub(super) fn access(id: &DatasetId) -> Self {
         Self(format!("/access/{id}"))
     }
@@ -106,6 +116,16 @@ impl Link {
 
     pub(super) fn style() -> Self {
         Self("/style.css".to_owned())
+    }
+
+    /// Where search engines begin.
+    pub(super) fn sitemap() -> Self {
+        Self("/sitemap.xml".to_owned())
+    }
+
+    /// One of several sitemaps.
+    pub(super) fn sitemap_file(number: NonZeroU64) -> Self {
+        Self(format!("/sitemap-{number}.xml"))
     }
 
     /// The same place in this language.

@@ -102,7 +102,7 @@ pub fn dataset(site: &Site, dataset: &Published, format: Format) -> io::Result<V
     let mut graph = Graph::default();
     dataset::describe(&mut graph, site, dataset);
     for service in Service::ALL {
-        service.describe(&mut graph, site, std::slice::from_ref(dataset));
+        service.describe(&mut graph, site, std::slice::from_ref(dataset), true);
     }
     if Service::of(dataset).is_some() {
         publisher(&mut graph, site);
@@ -138,7 +138,7 @@ fn page_graph(site: &Site, page: &Page, addressed: Addressed) -> Graph {
         dataset::describe(&mut graph, site, dataset);
     }
     for service in Service::ALL {
-        service.describe(&mut graph, site, &page.datasets);
+        service.describe(&mut graph, site, &page.datasets, page.number == NonZeroU64::MIN);
     }
     graph
 }

@@ -1,4 +1,7 @@
-//! The catalogue for people: plain pages in French and English, without scripts.
+//! The catalogue for people: plain pages in French and English, readable without scripts.
+//!
+//! No page runs anything. What search engines read of a dataset stands in its page as a block of data, which browsers
+//! do not execute and the policy on scripts does not concern (HTML, "prepare the script element").
 
 use std::num::NonZeroU64;
 
@@ -9,7 +12,12 @@ use super::{
     File, Language, Page, Published, Site,
     address::{Link, mailto},
     dcat::{Addressed, Format},
+    schema_org::{self, DataBlock},
+    words,
 };
+use facts::{Fact, facts};
+
+mod facts;
 
 /// The media type of the pages.
 pub const HTML: &str = "text/html; charset=utf-8";
@@ -30,10 +38,7 @@ pub const CSS: &str = "text/css; charset=utf-8";
 /// The template's.
 pub fn start(site: &Site, page: &Page, language: Language) -> askama::Result<String> {
     let here = Link::start(page.number, None);
-    let feed = |format: Format| {
-        let link = Link::feed(Addressed::BySuffix(format), NonZeroU64::MIN);
-        FeedLink { name: format.name(), media_type: format.media_type(), href: site.base.href(&link) }
-    };
+    let feed = |format| DocumentLink::new(site, format, &Link::feed(Addressed::BySuffix(format), NonZeroU64::MIN));
     let neighbour = |number| site.base.href(&Link::start(number, Some(language)));
     Start {
         feeds: Format::ALL.map(feed),
@@ -51,9 +56,14 @@ pub fn start(site: &Site, page: &Page, language: Language) -> askama::Result<Str
 /// # Errors
 /// The template's.
 pub fn dataset(site: &Site, dataset: &Published, language: Language) -> askama::Result<String> {
+    let document = |format| DocumentLink::new(site, format, &Link::dataset_as(&dataset.id, format));
     DatasetPage {
         entry: Entry::new(site, dataset, language),
         description: Text::new(&dataset.description, language),
+        facts: facts(site, dataset, language),
+        conditions: words::conditions_of_access(dataset.level, language),
+        documents: Format::ALL.map(document),
+        data: schema_org::dataset(site, dataset, language),
         access: dataset.lends().then(|| site.base.href(&Link::access(&dataset.id).speaking(language))),
         files: dataset.files.iter().map(|file| Row::new(site, dataset, file, language)).collect(),
         frame: Frame::new(site, &Link::dataset(&dataset.id), language),
@@ -86,6 +96,10 @@ struct Frame<'a> {
     publisher: &'a str,
     home: String,
     style: String,
+    /// This page in this language, absolute: a translation is another page (RFC 6596).
+    canonical: String,
+    /// This page in the language that a browser prefers, absolute.
+    preferred: String,
     others: Vec<Alternate>,
 }
 
@@ -107,6 +121,8 @@ impl<'a> Frame<'a> {
             publisher: &site.publisher,
             home: site.base.href(&Link::start(NonZeroU64::MIN, Some(language))),
             style: site.base.href(&Link::style()),
+            canonical: site.base.iri(&here.speaking(language)).into_string(),
+            preferred: site.base.iri(here).into_string(),
             others: Language::ALL.into_iter().map(alternate).collect(),
         }
     }
@@ -138,6 +154,12 @@ impl<'a> Text<'a> {
         let (language, text) = texts.preferring(language.code());
         let paragraphs = text.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty()).collect();
         Self { language, paragraphs }
+    }
+
+    /// The beginning, in a line, as lists of pages show it.
+    fn summary(&self) -> String {
+        let line: Vec<&str> = self.paragraphs.iter().flat_map(|paragraph| paragraph.split_whitespace()).collect();
+        words::beginning(&line.join(" "), MOST_SUMMARY).into_owned()
     }
 }
 
@@ -182,18 +204,26 @@ impl<'a> Row<'a> {
 #[template(path = "start.html")]
 struct Start<'a> {
     frame: Frame<'a>,
-    feeds: [FeedLink; 3],
+    feeds: [DocumentLink; 3],
     total: u64,
     datasets: Vec<Entry<'a>>,
     previous: Option<String>,
     next: Option<String>,
 }
 
-/// The catalogue for programs.
-struct FeedLink {
+/// What a page shows, for programs.
+struct DocumentLink {
     name: &'static str,
     media_type: &'static str,
+    absolute: String,
     href: String,
+}
+
+impl DocumentLink {
+    fn new(site: &Site, format: Format, at: &Link) -> Self {
+        let (absolute, href) = (site.base.iri(at).into_string(), site.base.href(at));
+        Self { name: format.name(), media_type: format.media_type(), absolute, href }
+    }
 }
 
 #[derive(Template)]
@@ -203,8 +233,12 @@ struct DatasetPage<'a> {
     entry: Entry<'a>,
     dataset: &'a Published,
     description: Text<'a>,
+    facts: Vec<Fact<'a>>,
+    conditions: &'static str,
     access: Option<String>,
     files: Vec<Row<'a>>,
+    documents: [DocumentLink; 3],
+    data: DataBlock,
 }
 
 #[derive(Template)]
@@ -232,6 +266,9 @@ fn size(bytes: u64, language: Language) -> String {
 fn day(at: &Instant) -> String {
     at.strftime("%Y-%m-%d").to_string()
 }
+
+/// Characters of a page's summary, at most: what search engines show of one.
+const MOST_SUMMARY: usize = 160;
 
 #[cfg(test)]
 mod tests;

@@ -143,6 +143,22 @@ impl Published {
         self
     }
 
+    /// Its keywords in every language, each once.
+    pub(super) fn tags(&self) -> Vec<String> {
+        let mut tags = self.keywords.clone();
+        for keyword in self.localised_keywords.values().flatten() {
+            if !tags.contains(keyword) {
+                tags.push(keyword.clone());
+            }
+        }
+        tags
+    }
+
+    /// Who publishes it.
+    pub(crate) fn publisher(&self) -> &str {
+        &self.publisher
+    }
+
     /// When what is shown last changed.
     pub(crate) fn modified(&self) -> Instant {
         self.modified

@@ -16,6 +16,7 @@ pub(super) fn site() -> Site {
         base: "https://data.dijon.example".parse().unwrap(),
         api: "https://api.dijon.example:8444".parse().unwrap(),
         publisher: "Dijon métropole".to_owned(),
+        contact: "donnees@dijon.example".to_owned(),
     }
 }
 

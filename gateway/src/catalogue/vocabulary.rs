@@ -89,7 +89,7 @@ vocabulary! {
     /// Why the public has no access, of INSPIRE's registry.
     limitation = "http://inspire.ec.europa.eu/metadata-codelist/LimitationsOnPublicAccess/" {}
     /// Media types as IANA lists them.
-    media_type = "http://www.iana.org/assignments/media-types/" {}
+    media_type = "https://www.iana.org/assignments/media-types/" {}
 }
 
 /// The themes, as a whole.

@@ -11,7 +11,9 @@ use super::{
     output::title,
 };
 
+mod dcat;
 mod file;
+mod import;
 mod load;
 mod policy;
 mod schema;
@@ -77,6 +79,12 @@ pub(crate) enum Command {
     /// Load rows into a table of a sensitive dataset, sealed so that nobody but a zone reads them
     #[command(after_help = "Example:\n  octroi dataset load nyc-flights flights flights.csv --replace")]
     Load(load::Load),
+    /// Register or update many datasets: each as a whole or not at all, and none to a lower level
+    #[command(after_help = "Examples:\n  octroi dataset import catalogue.jsonl --publish\n  \
+                            octroi dataset import portal.ttl --defaults ours.toml --dry-run")]
+    Import(import::Import),
+    /// Print every dataset you may know of, as `import` reads it
+    Export,
     /// Show one dataset
     Show {
         /// Which
@@ -104,6 +112,8 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
         }
         Command::Schema { id, file } => return schema::run(id, file.as_deref(), connection, output).await,
         Command::Policy { id, file } => return policy::run(id, file.as_deref(), connection, output).await,
+        Command::Import(import) => return import::run(import, connection, output).await,
+        Command::Export => return import::export(connection).await,
         Command::Load(load) => return load::run(load, connection, output).await,
         Command::Show { id } => {
             output.record(&datasets.get(v1::GetDatasetRequest { id }).await?.into_inner());

@@ -66,6 +66,12 @@ pub enum CommandError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Some records were refused.
+    #[error("{refused} records were refused: mend them and import the file again, which leaves the others as they are")]
+    NotAllImported {
+        /// How many.
+        refused: u64,
+    },
     /// An argument.
     #[error("{0}")]
     Usage(String),

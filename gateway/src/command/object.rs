@@ -1,12 +1,9 @@
 //! `octroi object`.
 
-use std::{
-    io::IsTerminal as _,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use octroi_proto::wire::v1::{self, get_object_response, put_object_request};
 use ring::digest;
 use tokio::{
@@ -19,7 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::{
     CommandError, Connection, Output,
     connect::{PAGE, every},
-    output::time,
+    output::{bar, time},
 };
 
 /// Bytes to a message; the gateway takes at most 1 MiB.
@@ -204,11 +201,7 @@ fn partial_name(out: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// A bar on a terminal, nothing elsewhere.
+/// A bar of bytes.
 pub(super) fn progress(bytes: u64) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec}");
-    ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    bar(bytes, "{bar:40} {bytes}/{total_bytes} {bytes_per_sec}")
 }

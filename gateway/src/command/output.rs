@@ -1,8 +1,9 @@
 //! What commands print: aligned tables for eyes, JSON for programs.
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
 use octroi_proto::{to_json, wire::v1};
 use prost::{Message, Name};
 use serde_json::Value;
@@ -129,6 +130,15 @@ fn flatten(table: &mut Table, name: &str, value: &Value) {
 /// Prints a line; a reader that has gone away is no error.
 pub(super) fn line(text: &str) {
     let _gone = writeln!(io::stdout().lock(), "{text}");
+}
+
+/// A bar on a terminal, nothing elsewhere.
+pub(crate) fn bar(length: u64, template: &str) -> ProgressBar {
+    if !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(template);
+    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// A time for eyes: to the second, UTC.

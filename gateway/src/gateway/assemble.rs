@@ -6,11 +6,11 @@ use axum::middleware;
 use octroi_host::{lease, queue::Bounds};
 use ring::digest;
 
-use super::{Feed, GatedRegister, Gateway, Stations};
+use super::{Feed, GatedRegister, Gateway, Stations, oai};
 use crate::{
     authenticate::{AuthenticateLayer, Authenticator, Issuers, everyone},
     authorise::Gate,
-    catalogue::{Base, InvalidBase, Site},
+    catalogue::{Base, InvalidBase, Site, search::SearchIndex},
     grpc, https, keys,
     listen::SmallBodyLayer,
     object::{Backend, Limits, Objects},
@@ -57,15 +57,33 @@ pub async fn assemble(foundation: Foundation) -> Result<House, AssembleError> {
         base: settings.gateway.base.as_str().parse()?,
         api: api_base(&settings)?,
         publisher: settings.gateway.organisation.clone(),
+        contact: contact(&settings.gateway),
     };
+    let search = SearchIndex::open(&settings.catalogue.search)?;
+    let resumption_key = oai::resumption_key(&settings.catalogue.resumption_key)?;
     let feed = Feed::new(settings.catalogue.cache_bytes.get());
-    let gateway =
-        Gateway::new(Stations { settings, site, registry: registry.clone(), feed, gate, objects, keys, loads, zone });
+    let gateway = Gateway::new(Stations {
+        settings,
+        site,
+        registry: registry.clone(),
+        feed,
+        resumption_key,
+        search,
+        gate,
+        objects,
+        keys,
+        loads,
+        zone,
+    });
+    tokio::spawn({
+        let gateway = gateway.clone();
+        async move { gateway.keep_found().await }
+    });
     // Authentication is outermost: whatever answers, it has been passed.
     let guard = AuthenticateLayer::new(authenticator);
     let services = grpc::routes(&gateway, small.clone()).await?;
     Ok(House {
-        public: https::public(&gateway).layer(middleware::from_fn(everyone)),
+        public: https::public(&gateway, small.clone()).layer(middleware::from_fn(everyone)),
         api: https::api(&gateway, small, services).layer(guard),
         close: Box::pin(async move { registry.shutdown().await }),
     })
@@ -76,6 +94,11 @@ fn packs(settings: &settings::Zone, backend: Backend) -> Result<Packs, NoFolder>
     let limits = zone::Limits::from(settings);
     let waiting = Bounds { total: limits.questions, per_organisation: limits.per_organisation };
     Packs::new(backend, &settings.packs, settings.packs_bytes.get(), waiting)
+}
+
+/// RFC 2142: every domain that takes mail has a postmaster.
+fn contact(gateway: &settings::Gateway) -> String {
+    gateway.contact.clone().unwrap_or_else(|| format!("postmaster@{}", gateway.base.host()))
 }
 
 /// Where the api listener is reached: under the first of its names.

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt as _;
 
 use super::{
-    Names, Peer,
+    Names, Pace, Peer,
     body::{Arriving, Patience, Progress},
     vitals::Vitals,
 };
@@ -43,6 +43,8 @@ pub struct Front {
     pub names: Names,
     /// What callers may use up.
     pub limits: Limits,
+    /// How fast requests may come from one address, where strangers ask.
+    pub pace: Option<Arc<Pace>>,
     /// What stands behind it.
     pub routes: Router,
 }
@@ -58,10 +60,12 @@ impl Front {
         let in_flight = vitals.begin();
         let progress = Progress::begin();
         let (mut parts, body) = request.into_parts();
-        let named = self.names.check(&parts.uri, &parts.headers, peer.server_name.as_deref());
         let protocol = Protocol::of(&parts.headers);
-        let response = match named {
-            Ok(()) => {
+        let paced = self.pace.as_ref().map_or(Ok(()), |pace| pace.step(peer.address));
+        let named = self.names.check(&parts.uri, &parts.headers, peer.server_name.as_deref());
+        let response = match (paced, named) {
+            (Err(error), _) => self.refuse(error, "pace").respond(protocol),
+            (Ok(()), Ok(())) => {
                 parts.extensions.insert(peer);
                 parts.extensions.insert(Patience::new(progress.clone()));
                 let body = Arriving::new(body, self.limits.idle_seconds.get(), progress.clone());
@@ -71,7 +75,7 @@ impl Front {
                     None => self.refuse(TookTooLong, "time").respond(protocol),
                 }
             }
-            Err(error) => self.refuse(error, "authority").respond(protocol),
+            (Ok(()), Err(error)) => self.refuse(error, "authority").respond(protocol),
         };
         Ok(response.map(|body| in_flight.answer(body)))
     }

@@ -5,7 +5,9 @@
 //! to the end of the *changes*, in which incremental harvests read. What leaves the feed leaves a trace that says when,
 //! and no more changes: what happens to a hidden dataset shows nowhere.
 //!
-//! Both orders are worked out from the evidence, entry by entry, so a rebuilt index has the same.
+//! Beside it stands the order in which datasets of whatever visibility were touched, which the search index follows.
+//!
+//! All orders are worked out from the evidence, entry by entry, so a rebuilt index has the same.
 
 use octroi_proto::{DatasetId, Instant, wire::v1};
 use prost::Message;
@@ -120,10 +122,11 @@ impl FeedRow {
 pub(super) fn described(dataset: &v1::Dataset, occasion: Occasion, view: &View<'_>) -> Result<Vec<Row>, EffectsError> {
     let description = dataset.description.clone().unwrap_or_default();
     let Ok(id) = description.id.parse::<DatasetId>() else { return Ok(Vec::new()) };
+    let mut rows = touched(&id, occasion, view)?;
     let before = view.listing(&id)?;
     let listing = match before {
-        None if !is_listed(dataset) => return Ok(Vec::new()),
-        Some(before) if !is_listed(dataset) && before.gone => return Ok(Vec::new()),
+        None if !is_listed(dataset) => return Ok(rows),
+        Some(before) if !is_listed(dataset) && before.gone => return Ok(rows),
         Some(before) if !is_listed(dataset) => Listing { gone: true, ..before },
         before => {
             let position = before.map_or_else(|| view.feed().map(|feed| feed.positions), |it| Ok(it.position))?;
@@ -132,18 +135,32 @@ pub(super) fn described(dataset: &v1::Dataset, occasion: Occasion, view: &View<'
             Listing { dataset: id, position, change, changed, sets, gone: false }
         }
     };
-    changed(listing, occasion, view)
+    rows.extend(changed(listing, occasion, view)?);
+    Ok(rows)
 }
 
 /// What a change of a dataset's files changes of the feed: public files are listed there.
 pub(super) fn files_changed(dataset: &str, occasion: Occasion, view: &View<'_>) -> Result<Vec<Row>, EffectsError> {
     let Ok(id) = dataset.parse::<DatasetId>() else { return Ok(Vec::new()) };
-    match view.listing(&id)? {
-        Some(listing) if !listing.gone && listing.sets.level == octroi_proto::Level::Public.as_str() => {
-            changed(listing, occasion, view)
-        }
-        Some(_) | None => Ok(Vec::new()),
+    let mut rows = touched(&id, occasion, view)?;
+    let listing = view.listing(&id)?.filter(|it| !it.gone && it.sets.level == octroi_proto::Level::Public.as_str());
+    if let Some(listing) = listing {
+        rows.extend(changed(listing, occasion, view)?);
     }
+    Ok(rows)
+}
+
+/// The rows that move a dataset to the end of those that were touched.
+fn touched(id: &DatasetId, occasion: Occasion, view: &View<'_>) -> Result<Vec<Row>, ReadError> {
+    let (id, entry) = (id.as_str().as_bytes(), occasion.sequence.to_be_bytes());
+    let key = Table::Touched.key(&[id]);
+    let before = view.row(&key)?;
+    let gone = before.map(|before| Row { key: Table::Touches.key(&[&before]), value: None });
+    let rows = [
+        Row { key, value: Some(entry.to_vec()) },
+        Row { key: Table::Touches.key(&[&entry]), value: Some(id.to_vec()) },
+    ];
+    Ok(gone.into_iter().chain(rows).collect())
 }
 
 /// The rows that say so; applying the same entry again makes the same rows.
@@ -220,6 +237,20 @@ impl View<'_> {
     /// Listings behind this change, in the order of their changes, gone ones too.
     pub fn changes(&self, after: Option<u64>, limit: usize) -> Result<Vec<Listing>, ReadError> {
         self.listed(Table::FeedChanges, after, limit)
+    }
+
+    /// Datasets touched behind this entry, in that order, each with the entry of its last change.
+    pub fn touched(&self, after: Option<u64>, limit: usize) -> Result<Vec<(u64, DatasetId)>, ReadError> {
+        let damaged = || ReadError::Damaged { table: Table::Touches.name() };
+        let after = after.map(|after| Table::Touches.key(&[&after.to_be_bytes()]));
+        let rows = self.rows(Table::Touches.prefix(&[], b""), after).take(limit.min(super::PAGE));
+        rows.map(|row| {
+            let (key, id) = row?;
+            let entry = key.last_chunk().copied().map(u64::from_be_bytes).ok_or_else(damaged)?;
+            let id = String::from_utf8(id).ok().and_then(|id| id.parse().ok()).ok_or_else(damaged)?;
+            Ok((entry, id))
+        })
+        .collect()
     }
 
     fn listed(&self, table: Table, after: Option<u64>, limit: usize) -> Result<Vec<Listing>, ReadError> {

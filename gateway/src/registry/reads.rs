@@ -69,6 +69,8 @@ reads! {
     feed() -> FeedState;
     /// Where a dataset stands in the feed; none if everybody could never know of it.
     listing(id: &DatasetId) -> Option<Listing>;
+    /// Datasets touched behind this entry, in that order, each with the entry of its last change.
+    touched(after: Option<u64>, limit: usize) -> Vec<(u64, DatasetId)>;
     /// Listings from this position on, gone ones too.
     listings(from: u64, limit: usize) -> Vec<Listing>;
     /// Listings behind this change, in the order of their changes, gone ones too.

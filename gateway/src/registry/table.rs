@@ -32,10 +32,14 @@ pub(super) enum Table {
     FeedPositions,
     /// Entry of a listing's last change; the dataset's id.
     FeedChanges,
+    /// Dataset: the entry of its own last change, or of its files'.
+    Touched,
+    /// That entry; the dataset's id.
+    Touches,
 }
 
 impl Table {
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::Meta,
         Self::Datasets,
         Self::Principals,
@@ -55,6 +59,8 @@ impl Table {
         Self::Listings,
         Self::FeedPositions,
         Self::FeedChanges,
+        Self::Touched,
+        Self::Touches,
     ];
 
     /// The byte that the keys of its rows begin with; part of the schema.
@@ -79,6 +85,8 @@ impl Table {
             Self::Listings => 16,
             Self::FeedPositions => 17,
             Self::FeedChanges => 18,
+            Self::Touched => 19,
+            Self::Touches => 20,
         }
     }
 
@@ -104,6 +112,8 @@ impl Table {
             Self::Listings => "listings of the feed",
             Self::FeedPositions => "positions in the feed",
             Self::FeedChanges => "changes of the feed",
+            Self::Touched => "last changes of datasets",
+            Self::Touches => "datasets by their last change",
         }
     }
 

@@ -11,7 +11,7 @@ use super::{
     signals::Signals,
 };
 use crate::{
-    listen::{self, Door, Front, Names, loopback, tls::Identity},
+    listen::{self, Door, Front, Names, Pace, loopback, tls::Identity},
     settings::Settings,
 };
 
@@ -106,13 +106,15 @@ where
     let sockets = Sockets::bind(unprivileged, &settings).await?;
     let line = sockets.addresses()?;
     let limits = &settings.limits;
-    let front =
-        |name, door, names: Names, routes| Arc::new(Front { name, door, names, limits: limits.clone(), routes });
+    let front = |name, door, names: Names, pace, routes| {
+        Arc::new(Front { name, door, names, limits: limits.clone(), pace, routes })
+    };
+    let pace = Some(Arc::new(Pace::new(limits.requests_per_second.as_u32())));
     let names = |names: &[_]| Names::new(names.iter().cloned());
-    let public = front("public", Door::Tls(public_door), names(&settings.listen.public.names), house.public);
-    let api = front("api", Door::Tls(api_door), names(&settings.listen.api.names), house.api);
+    let public = front("public", Door::Tls(public_door), names(&settings.listen.public.names), pace, house.public);
+    let api = front("api", Door::Tls(api_door), names(&settings.listen.api.names), None, house.api);
     let routes = loopback::routes(readiness, recorder);
-    let local = front("loopback", Door::Plain, loopback::names(), routes);
+    let local = front("loopback", Door::Plain, loopback::names(), None, routes);
     let mut serving = JoinSet::new();
     serving.spawn(listen::serve(sockets.public, public, stop.clone()));
     serving.spawn(listen::serve(sockets.api, api, stop.clone()));

@@ -148,6 +148,8 @@ impl Settings {
             &mut self.keys.folder,
             &mut self.evidence.folder,
             &mut self.registry.folder,
+            &mut self.catalogue.search,
+            &mut self.catalogue.resumption_key,
             &mut self.policy.folder,
             &mut self.zone.socket,
             &mut self.zone.folder,

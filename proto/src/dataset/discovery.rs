@@ -181,6 +181,16 @@ impl Bounds {
     }
 }
 
+impl Bounds {
+    /// As GeoJSON (RFC 7946).
+    pub fn to_geojson(&self) -> String {
+        let [west, south, east, north] = &self.edges;
+        format!(
+            "{{\"type\": \"Polygon\", \"coordinates\": [[[{west}, {south}], [{east}, {south}], [{east}, {north}], [{west}, {north}], [{west}, {south}]]]}}"
+        )
+    }
+}
+
 impl FromStr for Bounds {
     type Err = InvalidBounds;
 

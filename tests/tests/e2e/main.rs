@@ -3,9 +3,11 @@
 mod access;
 mod backend;
 mod callers;
+mod catalogue;
 mod datasets;
 mod edge;
 mod evidence;
+mod harvest;
 mod kill;
 mod layering;
 mod leak;

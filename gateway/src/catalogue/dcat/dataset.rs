@@ -109,8 +109,9 @@ fn when_and_where(graph: &mut Graph, it: &NamedNode, dataset: &Published) {
         }
     }
     for SpatialCoverage { name, iri, bounds } in &dataset.spatial {
-        if let Some(iri) = iri {
-            graph.say(it, dct::SPATIAL, iri_or_text(iri));
+        if let Some(iri) = iri.as_deref().and_then(|iri| NamedNode::new(iri).ok()) {
+            graph.say(it, dct::SPATIAL, iri.clone());
+            graph.about(&iri, dct::LOCATION);
         }
         if name.is_none() && bounds.is_none() {
             continue;
@@ -173,6 +174,8 @@ fn offer(graph: &mut Graph, site: &Site, it: &NamedNode, dataset: &Published) {
 fn law(graph: &mut Graph, it: &NamedNode, dataset: &Published) {
     for category in &dataset.high_value_categories {
         graph.say(it, dcatap::HVD_CATEGORY, high_value_category(*category));
+        // data.gouv.fr knows them as themes alone.
+        graph.say(it, dcat::THEME, high_value_category(*category));
     }
     legislation(graph, it, dataset);
 }

@@ -44,8 +44,9 @@ impl Service {
         }
     }
 
-    /// What it is, and which of these datasets it serves; nothing if it is none of them.
-    pub(super) fn describe(self, graph: &mut Graph, site: &Site, datasets: &[Published]) {
+    /// What it is, and which of these datasets it serves; nothing if it is none of them. It is identified where it is
+    /// spoken of first: data.gouv.fr takes the same identifier on a further page for an error.
+    pub(super) fn describe(self, graph: &mut Graph, site: &Site, datasets: &[Published], identified: bool) {
         let mut served = datasets.iter().filter(|it| Self::of(it) == Some(self)).peekable();
         if served.peek().is_none() {
             return;
@@ -56,7 +57,9 @@ impl Service {
             Self::Queries => format!("{}/v1/queries", site.api),
         });
         graph.about(&it, dcat::DATA_SERVICE);
-        graph.say(&it, dct::IDENTIFIER, Literal::from(self.name()));
+        if identified {
+            graph.say(&it, dct::IDENTIFIER, Literal::from(self.name()));
+        }
         match self {
             Self::Objects => {
                 graph.both(&it, dct::TITLE, "Prêt de données quasi sensibles", "Lending of quasi-sensitive data");

@@ -80,6 +80,7 @@ impl House {
             door: Door::Tls(config.unwrap()),
             names: Names::new(["localhost".parse().unwrap(), "data.example".parse().unwrap()]),
             limits: toml::from_str::<Limits>(limits).unwrap(),
+            pace: None,
             routes: routes(),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
