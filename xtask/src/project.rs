@@ -76,10 +76,12 @@ impl Project {
         command
     }
 
-    /// Clippy as a compiler, of the toolchain whose cargo runs us.
-    pub(crate) fn clippy(&self) -> PathBuf {
+    /// Has the workspace compiled by clippy, which is a compiler too, with its warnings for errors, as `cargo clippy --
+    /// -D warnings` sets it: what was linted is what is tested, and what lies below is not checked a second time.
+    pub(crate) fn by_clippy(&self, command: &mut Command) {
         let beside = Path::new(&self.cargo).with_file_name("clippy-driver");
-        if beside.is_file() { beside } else { "clippy-driver".into() }
+        let driver = if beside.is_file() { beside } else { "clippy-driver".into() };
+        command.env("RUSTC_WORKSPACE_WRAPPER", driver).env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings");
     }
 
     /// A command, run in the clone.

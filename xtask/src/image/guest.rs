@@ -44,12 +44,11 @@ pub(super) fn build(project: &Project, guest: Guest) -> Command {
     command
 }
 
-/// What lints the guest: builds its tests by clippy, a compiler too. So what was linted is what is tested, and the engine
-/// below it, built for the image, is not checked a second time.
+/// What lints the guest, by building its tests.
 pub(crate) fn lint(project: &Project) -> Command {
     let mut command = project.cargo(&["test", "--no-run", "--profile", PROFILE]);
     prepare(project, Guest::Engine, &mut command);
-    by_clippy(project, &mut command);
+    project.by_clippy(&mut command);
     command
 }
 
@@ -58,13 +57,8 @@ pub(crate) fn nextest(project: &Project, program: &Path) -> Command {
     let mut command = project.command(program);
     command.args(["nextest", "run", "--cargo-profile", PROFILE]);
     prepare(project, Guest::Engine, &mut command);
-    by_clippy(project, &mut command);
+    project.by_clippy(&mut command);
     command
-}
-
-/// As `cargo clippy -- -D warnings` sets it.
-fn by_clippy(project: &Project, command: &mut Command) {
-    command.env("RUSTC_WORKSPACE_WRAPPER", project.clippy()).env("CLIPPY_ARGS", "-D__CLIPPY_HACKERY__warnings");
 }
 
 /// What builds the benchmark of the release crate, as it is compiled for the guest.

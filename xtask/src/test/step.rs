@@ -100,8 +100,9 @@ impl Step {
             }
             Self::Lints => {
                 component(project, "clippy", "clippy")?;
-                let lints = ["--all-targets", "--locked", "--", "-D", "warnings"];
-                process::run(project.cargo(&["clippy", "--workspace"]).args(GUEST).args(lints))?;
+                let mut lint = project.cargo(&["test", "--no-run", "--workspace", "--all-targets", "--locked"]);
+                project.by_clippy(lint.args(GUEST));
+                process::run(&mut lint)?;
                 process::run(&mut image::guest_lint(project))?;
             }
             Self::Deny => {
@@ -112,7 +113,9 @@ impl Step {
             Self::Tests => {
                 let program = tool::NEXTEST.ready(project)?;
                 // The end-to-end tests run the program itself, which building tests alone does not bring up to date.
-                process::run(&mut project.cargo(&["build", "--workspace", GUEST[0], GUEST[1], "--locked"]))?;
+                let mut build = project.cargo(&["build", "--workspace", GUEST[0], GUEST[1], "--locked"]);
+                project.by_clippy(&mut build);
+                process::run(&mut build)?;
                 for (guest, folder) in
                     [(Guest::Engine, image::folder(project)), (Guest::Hostile, image::hostile_folder(project))]
                 {
@@ -123,6 +126,7 @@ impl Step {
                 lake::make(project, &lake_folder(project), lake::Size::SMALL)?;
                 let mut nextest = project.command(&program);
                 nextest.args(["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--retries", "0"]);
+                project.by_clippy(&mut nextest);
                 process::overhear(coloured(tools(nextest.args(GUEST), kit)), &mut *hear)?;
                 // The engine's own tests, above the optimised build of it that the image is made of.
                 let mut nextest = image::guest_nextest(project, &program);
@@ -131,6 +135,7 @@ impl Step {
             }
             Self::Doc => {
                 let mut doc = project.cargo(&["test", "--workspace", "--locked", "--doc"]);
+                project.by_clippy(&mut doc);
                 process::overhear(doc.args(GUEST), hear)?;
             }
             Self::Fuzz => return fuzz(project),
