@@ -12,7 +12,7 @@ mod zone;
 pub use city::{City, Serving, Settings, description};
 pub use client::{Answer, Said};
 pub use disk::SmallDisk;
-pub use python::python;
+pub use python::{Portal, portal, python};
 pub use zone::{Declared, hostile_image, lake, rows, zone_image};
 
 use std::{

@@ -1,14 +1,45 @@
 //! Clients that are not ours, in Python: grpcio on the published .proto files.
 
-use std::{path::PathBuf, process::Command, sync::OnceLock};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
 
 use crate::{Said, repository};
 
 /// The interpreter with the packages of `tests/requirements.txt`, which `cargo xtask test` prepares.
 fn interpreter() -> PathBuf {
-    let path =
-        std::env::var_os("OCTROI_PYTHON").expect("run the tests with `cargo xtask test`, which sets OCTROI_PYTHON");
-    PathBuf::from(path)
+    prepared("OCTROI_PYTHON")
+}
+
+fn prepared(variable: &str) -> PathBuf {
+    let path = std::env::var_os(variable);
+    PathBuf::from(path.unwrap_or_else(|| panic!("run the tests with `cargo xtask test`, which sets {variable}")))
+}
+
+/// A portal, with the packages that it is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Portal {
+    /// CKAN with its harvesters; with it what validates.
+    Ckan,
+    /// udata, which data.gouv.fr is.
+    Udata,
+}
+
+/// Runs `tests/python/SCRIPT` in a portal's environment; this authority signed what it is to trust.
+pub fn portal(portal: Portal, script: &str, authority: &Path, arguments: &[&str]) -> Said {
+    let variable = match portal {
+        Portal::Ckan => "OCTROI_PYTHON_CKAN",
+        Portal::Udata => "OCTROI_PYTHON_UDATA",
+    };
+    Command::new(prepared(variable))
+        .arg(repository().join("tests/python").join(script))
+        .args(arguments)
+        .env("REQUESTS_CA_BUNDLE", authority)
+        .output()
+        .expect("python runs")
+        .into()
 }
 
 /// The stubs that grpcio-tools makes of the published .proto files, once for each test process.

@@ -80,7 +80,7 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<(), TestError>
 pub(crate) struct Kit<'a> {
     project: &'a Project,
     /// Present when a step runs tests.
-    python: Option<Python>,
+    pythons: Vec<(&'static str, Python)>,
 }
 
 impl<'a> Kit<'a> {
@@ -94,15 +94,22 @@ impl<'a> Kit<'a> {
                 tool.ready(project)?;
             }
         }
-        let python = if needs.contains(&Need::Python) {
-            Some(Python::ready(project, &project.root().join("tests/requirements.txt"))?)
-        } else {
-            None
-        };
+        let wanted = if needs.contains(&Need::Python) { PYTHONS } else { &[] };
+        let mut pythons = Vec::new();
+        for (variable, requirements) in wanted {
+            pythons.push((*variable, Python::ready(project, &project.root().join("tests").join(requirements))?));
+        }
         println!("ready");
-        Ok(Self { project, python })
+        Ok(Self { project, pythons })
     }
 }
+
+/// How tests are told of each environment, and what it holds. CKAN and udata want packages of different versions.
+const PYTHONS: &[(&str, &str)] = &[
+    ("OCTROI_PYTHON", "requirements.txt"),
+    ("OCTROI_PYTHON_CKAN", "harvest-ckan.txt"),
+    ("OCTROI_PYTHON_UDATA", "harvest-udata.txt"),
+];
 
 #[derive(Debug, Default)]
 struct Report {

@@ -28,6 +28,7 @@ impl From<TooFast> for Problem {
         let seconds = error.wait.as_secs().saturating_add(1).to_string();
         Self::new(StatusCode::TOO_MANY_REQUESTS, Code::ResourceExhausted, error.to_string())
             .with_header(header::RETRY_AFTER, &seconds)
+            .plainly()
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Problem {
     reason: Option<Reason>,
     /// For HTTP: what the status asks for beside the body.
     header: Option<(HeaderName, HeaderValue)>,
+    /// For HTTP: whether it is a sentence alone, and no object.
+    plain: bool,
 }
 
 /// A word for programs, and the part of what they sent that it is about.
@@ -47,7 +49,7 @@ impl Problem {
         // RFC 9110, section 11.6.1: a 401 names a scheme that would do.
         let scheme = HeaderValue::from_static("Bearer realm=\"octroi\"");
         let header = (status == StatusCode::UNAUTHORIZED).then_some((header::WWW_AUTHENTICATE, scheme));
-        Self { status, code, detail: detail.into(), violations: None, reason: None, header }
+        Self { status, code, detail: detail.into(), violations: None, reason: None, header, plain: false }
     }
 
     pub(super) fn with_violations(self, violations: Violations) -> Self {
@@ -56,6 +58,11 @@ impl Problem {
 
     pub(super) fn with_reason(self, code: &'static str, place: Option<(u32, u32)>) -> Self {
         Self { reason: Some(Reason { code, place }), ..self }
+    }
+
+    /// As a sentence alone: clients that look for a result in any object take an object without one for an empty one.
+    pub(crate) fn plainly(self) -> Self {
+        Self { plain: true, ..self }
     }
 
     pub(super) fn with_header(self, name: HeaderName, value: &str) -> Self {
@@ -103,6 +110,10 @@ impl From<Problem> for Status {
 /// RFC 9457 problem details, of the type that says no more than its HTTP status.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        if self.plain {
+            let headers = HeaderMap::from_iter(self.header);
+            return (self.status, headers, self.detail).into_response();
+        }
         let mut body = json!({
             "title": self.status.canonical_reason(),
             "status": self.status.as_u16(),

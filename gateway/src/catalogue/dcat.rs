@@ -16,7 +16,7 @@ use oxttl::TurtleSerializer;
 use super::{
     Page, Published, Site,
     address::Link,
-    vocabulary::{THEMES, dcat, dcatap, dct, foaf, geosparql, hydra, language, locn, odrl, prov, rdfs, skos, vcard},
+    vocabulary::{THEMES, dcat, dcatap, dct, foaf, geosparql, hydra, language, odrl, prov, rdfs, skos, vcard, word},
 };
 use graph::Graph;
 use service::Service;
@@ -120,10 +120,13 @@ fn page_graph(site: &Site, page: &Page, addressed: Addressed) -> Graph {
     graph.both(&it, dct::DESCRIPTION, &french, &english);
     graph.say(&it, dct::PUBLISHER, site.base.iri(&Link::catalogue().part("publisher")));
     for code in ["FRA", "ENG"] {
-        graph.say(&it, dct::LANGUAGE, NamedNode::new_unchecked(format!("{}{code}", language::PREFIX)));
+        graph.refer(&it, dct::LANGUAGE, &word(language::PREFIX, code), dct::LINGUISTIC_SYSTEM);
     }
-    graph.say(&it, dcat::THEME_TAXONOMY, NamedNode::new_unchecked(THEMES));
-    graph.say(&it, foaf::HOMEPAGE, site.base.iri(&Link::start(NonZeroU64::MIN, None)));
+    let themes = NamedNode::new_unchecked(THEMES);
+    graph.refer(&it, dcat::THEME_TAXONOMY, &themes, skos::CONCEPT_SCHEME);
+    graph.both(&themes, dct::TITLE, "Thèmes de données de l’Union européenne", "Data themes of the European Union");
+    let start = site.base.iri(&Link::start(NonZeroU64::MIN, None));
+    graph.refer(&it, foaf::HOMEPAGE, &start, foaf::DOCUMENT);
     for dataset in &page.datasets {
         graph.say(&it, dcat::DATASET, site.base.iri(&Link::dataset(&dataset.id)));
     }
@@ -203,7 +206,6 @@ const PREFIXES: &[(&str, &str)] = &[
     ("foaf", foaf::PREFIX),
     ("geosparql", geosparql::PREFIX),
     ("hydra", hydra::PREFIX),
-    ("locn", locn::PREFIX),
     ("odrl", odrl::PREFIX),
     ("prov", prov::PREFIX),
     ("rdfs", rdfs::PREFIX),

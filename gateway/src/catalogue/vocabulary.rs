@@ -36,10 +36,13 @@ vocabulary! {
     /// DCMI Metadata Terms.
     dct = "http://purl.org/dc/terms/" {
         ACCESS_RIGHTS = "accessRights", ACCRUAL_PERIODICITY = "accrualPeriodicity", CONFORMS_TO = "conformsTo",
-        DESCRIPTION = "description", FORMAT = "format", IDENTIFIER = "identifier", ISSUED = "issued",
-        LANGUAGE = "language", LICENSE = "license", LOCATION = "Location", MODIFIED = "modified",
-        PERIOD_OF_TIME = "PeriodOfTime", PUBLISHER = "publisher", RIGHTS = "rights", RIGHTS_HOLDER = "rightsHolder",
-        RIGHTS_STATEMENT = "RightsStatement", SOURCE = "source", SPATIAL = "spatial", TEMPORAL = "temporal",
+        DESCRIPTION = "description", FREQUENCY = "Frequency", FORMAT = "format", IDENTIFIER = "identifier", ISSUED = "issued",
+        LANGUAGE = "language", LICENSE = "license", LICENSE_DOCUMENT = "LicenseDocument",
+        LINGUISTIC_SYSTEM = "LinguisticSystem", LOCATION = "Location", MEDIA_TYPE = "MediaType",
+        MEDIA_TYPE_OR_EXTENT = "MediaTypeOrExtent", MODIFIED = "modified",
+        PERIOD_OF_TIME = "PeriodOfTime", PROVENANCE = "provenance",
+        PROVENANCE_STATEMENT = "ProvenanceStatement", PUBLISHER = "publisher", RIGHTS = "rights", RIGHTS_HOLDER = "rightsHolder",
+        RIGHTS_STATEMENT = "RightsStatement", SPATIAL = "spatial", STANDARD = "Standard", TEMPORAL = "temporal",
         TITLE = "title",
     }
     /// What DCAT-AP adds for the regulation on datasets of high value.
@@ -55,23 +58,25 @@ vocabulary! {
     /// Open Digital Rights Language 2.2.
     odrl = "http://www.w3.org/ns/odrl/2/" {
         ACTION = "action", ASSIGNER = "assigner", CONSTRAINT = "constraint", EQ = "eq", HAS_POLICY = "hasPolicy",
-        LEFT_OPERAND = "leftOperand", OFFER = "Offer", OPERATOR = "operator", PERMISSION = "permission",
+        LEFT_OPERAND = "leftOperand", OFFER = "Offer", OPERATOR = "operator", PERMISSION = "permission", POLICY = "Policy",
         PURPOSE = "purpose", RIGHT_OPERAND = "rightOperand", TARGET = "target", USE = "use",
     }
     /// Provenance.
     prov = "http://www.w3.org/ns/prov#" { WAS_DERIVED_FROM = "wasDerivedFrom" }
     /// GeoSPARQL.
     geosparql = "http://www.opengis.net/ont/geosparql#" { WKT_LITERAL = "wktLiteral" }
-    /// ISA programme location vocabulary.
-    locn = "http://www.w3.org/ns/locn#" { GEOMETRY = "geometry" }
     /// Hydra Core: paging.
     hydra = "http://www.w3.org/ns/hydra/core#" {
         COLLECTION = "Collection", FIRST = "first", LAST = "last", NEXT = "next",
         PARTIAL_COLLECTION_VIEW = "PartialCollectionView", PREVIOUS = "previous", TOTAL_ITEMS = "totalItems",
         VIEW = "view",
     }
+    /// European Legislation Identifier.
+    eli = "http://data.europa.eu/eli/ontology#" { LEGAL_RESOURCE = "LegalResource" }
     /// SKOS.
-    skos = "http://www.w3.org/2004/02/skos/core#" { PREF_LABEL = "prefLabel" }
+    skos = "http://www.w3.org/2004/02/skos/core#" {
+        CONCEPT = "Concept", CONCEPT_SCHEME = "ConceptScheme", IN_SCHEME = "inScheme", PREF_LABEL = "prefLabel",
+    }
     /// RDF Schema.
     rdfs = "http://www.w3.org/2000/01/rdf-schema#" { LABEL = "label", SEE_ALSO = "seeAlso" }
     /// The access rights of the EU's publications office.
@@ -91,6 +96,9 @@ vocabulary! {
     /// Media types as IANA lists them.
     media_type = "https://www.iana.org/assignments/media-types/" {}
 }
+
+/// What the IRIs of the EU's authority tables begin with.
+pub(in crate::catalogue) const AUTHORITIES: &str = "http://publications.europa.eu/resource/authority/";
 
 /// The themes, as a whole.
 pub(in crate::catalogue) const THEMES: &str = "http://publications.europa.eu/resource/authority/data-theme";

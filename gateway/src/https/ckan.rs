@@ -18,7 +18,7 @@ use octroi_proto::{DatasetId, dataset::Theme};
 use serde_json::{Value, json};
 
 use crate::{
-    answer::{OrInternal as _, Refusal},
+    answer::{OrInternal as _, Problem, Refusal},
     authenticate::Caller,
     authorise,
     catalogue::{
@@ -42,7 +42,7 @@ async fn act(
     body: Bytes,
 ) -> Response {
     if let Err(refusal) = gateway.permit::<authorise::Probe>(&caller, &()) {
-        return refusal.into_response();
+        return Trouble::Ours(refusal).into_response();
     }
     let Some(action) = Action::named(&name) else { return Trouble::UnknownAction.into_response() };
     let answer = match Parameters::read(query.as_deref(), &headers, &body) {
@@ -55,7 +55,6 @@ async fn act(
             envelope(StatusCode::OK, json!({ "help": help, "success": true, "result": result }))
         }
         Ok(Answer::Names) => names(gateway, &help),
-        Err(Trouble::Ours(refusal)) => refusal.into_response(),
         Err(trouble) => trouble.enveloped(&help),
     }
 }
@@ -371,12 +370,14 @@ impl Trouble {
     }
 }
 
-/// What CKAN says outside its envelope: a sentence as a JSON string.
+/// What CKAN says outside its envelope: a sentence. Never an object: its harvester takes one without a result for the end
+/// of the catalogue.
 impl IntoResponse for Trouble {
     fn into_response(self) -> Response {
         let sentence = match self {
+            Self::Ours(refusal) => return Problem::from(refusal).plainly().into_response(),
             Self::UnknownAction => "Bad request - Action name not known",
-            Self::NotFound | Self::Invalid(..) | Self::Search(_) | Self::Malformed | Self::Ours(_) => {
+            Self::NotFound | Self::Invalid(..) | Self::Search(_) | Self::Malformed => {
                 "Bad request - JSON Error: the body must be a JSON object, or a form"
             }
         };

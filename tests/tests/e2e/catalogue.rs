@@ -143,7 +143,7 @@ fn action(city: &City, name: &str, arguments: &[&str]) -> Value {
     value["result"].clone()
 }
 
-fn indexed(city: &City, count: usize) {
+pub(crate) fn indexed(city: &City, count: usize) {
     for _ in 0..100 {
         if action(city, "package_search", &["rows=0"])["count"] == count {
             return;

@@ -73,7 +73,7 @@ impl Python {
         Ok(python)
     }
 
-    /// The interpreter; tests are told of it as `OCTROI_PYTHON`.
+    /// The interpreter.
     pub(crate) fn interpreter(&self) -> &Path {
         &self.interpreter
     }

@@ -161,8 +161,8 @@ impl fmt::Display for Step {
 fn tools<'c>(command: &'c mut Command, kit: &Kit<'_>) -> &'c mut Command {
     command.env("OCTROI_ZONE_IMAGE", image::folder(kit.project));
     command.env("OCTROI_LAKE", lake_folder(kit.project));
-    if let Some(python) = &kit.python {
-        command.env("OCTROI_PYTHON", python.interpreter());
+    for (variable, python) in &kit.pythons {
+        command.env(variable, python.interpreter());
     }
     command
 }

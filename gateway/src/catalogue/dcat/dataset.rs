@@ -8,7 +8,7 @@ use octroi_proto::{
     Level,
     dataset::{Limitation, Origin, SpatialCoverage, TemporalCoverage},
 };
-use oxrdf::{Literal, NamedNode, NamedNodeRef, Term, vocab::xsd};
+use oxrdf::{Literal, NamedNode, NamedNodeRef, vocab::xsd};
 
 use super::{
     super::{
@@ -16,12 +16,13 @@ use super::{
         address::{Link, mailto},
         file_type::file_type,
         vocabulary::{
-            HIGH_VALUE_REGULATION, access_right, dcat, dcatap, dct, file_type as file_types, foaf, frequency,
-            geosparql, high_value_category, language, limitation, locn, media_type, odrl, prov, rdfs, skos, theme,
-            vcard, word,
+            HIGH_VALUE_REGULATION, access_right, dcat, dcatap, dct, eli, file_type as file_types, foaf, frequency,
+            geosparql, high_value_category, language, limitation, media_type, odrl, prov, rdfs, skos, theme, vcard,
+            word,
         },
+        words,
     },
-    graph::{Graph, date_time, in_language, iri_or_text},
+    graph::{Graph, date_time, in_language},
     service::Service,
 };
 
@@ -53,27 +54,39 @@ fn what(graph: &mut Graph, site: &Site, it: &NamedNode, dataset: &Published) {
         }
     }
     for code in &dataset.themes {
-        graph.say(it, dcat::THEME, word(theme::PREFIX, code.code()));
+        graph.concept(it, dcat::THEME, &word(theme::PREFIX, code.code()), |language| words::theme(*code, language));
     }
     for code in &dataset.languages {
-        graph.say(it, dct::LANGUAGE, word(language::PREFIX, code.code()));
+        graph.refer(it, dct::LANGUAGE, &word(language::PREFIX, code.code()), dct::LINGUISTIC_SYSTEM);
     }
     if let Some(version) = &dataset.version {
         graph.say(it, dcat::VERSION, Literal::from(version.as_str()));
     }
     for standard in &dataset.standards {
-        graph.say(it, dct::CONFORMS_TO, iri_or_text(standard));
+        graph.refer_to(it, dct::CONFORMS_TO, standard, dct::STANDARD);
     }
-    for origin in &dataset.origins {
+    origins(graph, site, it, dataset);
+    // The page, not the dataset that it is about, though both are under one address.
+    let page = site.base.iri(&Link::dataset(&dataset.id).part("page")).into_string();
+    graph.refer_to(it, dcat::LANDING_PAGE, dataset.landing_page.as_deref().unwrap_or(&page), foaf::DOCUMENT);
+}
+
+/// What it was made from: as a link, and in words, which is what portals keep. A parent is not called a dataset here:
+/// portals would take the mere mention for one without a title.
+fn origins(graph: &mut Graph, site: &Site, it: &NamedNode, dataset: &Published) {
+    for (number, origin) in dataset.origins.iter().enumerate() {
         let parent = match origin {
-            Origin::Dataset(id) => site.base.iri(&Link::dataset(id)).into(),
-            Origin::Elsewhere(iri) => iri_or_text(iri),
+            Origin::Dataset(id) => site.base.iri(&Link::dataset(id)).into_string(),
+            Origin::Elsewhere(iri) => iri.clone(),
         };
-        graph.say(it, dct::SOURCE, parent.clone());
-        graph.say(it, prov::WAS_DERIVED_FROM, parent);
+        if let Ok(parent) = NamedNode::new(&parent) {
+            graph.say(it, prov::WAS_DERIVED_FROM, parent);
+        }
+        let statement = site.base.iri(&Link::dataset(&dataset.id).part(&format!("provenance-{}", number + 1)));
+        graph.say(it, dct::PROVENANCE, statement.clone());
+        graph.about(&statement, dct::PROVENANCE_STATEMENT);
+        graph.both(&statement, rdfs::LABEL, &format!("Issu de {parent}"), &format!("Derived from {parent}"));
     }
-    let page = dataset.landing_page.as_deref().map_or_else(|| it.clone().into(), iri_or_text);
-    graph.say(it, dcat::LANDING_PAGE, page);
 }
 
 fn who(graph: &mut Graph, site: &Site, it: &NamedNode, dataset: &Published) {
@@ -97,7 +110,7 @@ fn when_and_where(graph: &mut Graph, it: &NamedNode, dataset: &Published) {
     }
     graph.say(it, dct::MODIFIED, date_time(dataset.modified));
     if let Some(code) = dataset.frequency {
-        graph.say(it, dct::ACCRUAL_PERIODICITY, word(frequency::PREFIX, code.code()));
+        graph.refer(it, dct::ACCRUAL_PERIODICITY, &word(frequency::PREFIX, code.code()), dct::FREQUENCY);
     }
     for TemporalCoverage { from, to } in &dataset.temporal {
         let period = graph.unnamed(dct::PERIOD_OF_TIME);
@@ -109,9 +122,8 @@ fn when_and_where(graph: &mut Graph, it: &NamedNode, dataset: &Published) {
         }
     }
     for SpatialCoverage { name, iri, bounds } in &dataset.spatial {
-        if let Some(iri) = iri.as_deref().and_then(|iri| NamedNode::new(iri).ok()) {
-            graph.say(it, dct::SPATIAL, iri.clone());
-            graph.about(&iri, dct::LOCATION);
+        if let Some(iri) = iri {
+            graph.refer_to(it, dct::SPATIAL, iri, dct::LOCATION);
         }
         if name.is_none() && bounds.is_none() {
             continue;
@@ -123,19 +135,19 @@ fn when_and_where(graph: &mut Graph, it: &NamedNode, dataset: &Published) {
         }
         if let Some(bounds) = bounds {
             let wkt = Literal::new_typed_literal(bounds.to_wkt(), geosparql::WKT_LITERAL);
-            graph.say(&place, dcat::BBOX, wkt.clone());
-            graph.say(&place, locn::GEOMETRY, wkt);
+            graph.say(&place, dcat::BBOX, wkt);
         }
     }
 }
 
 fn rights(graph: &mut Graph, site: &Site, it: &NamedNode, dataset: &Published) {
     let scope = site.base.iri(&Link::dataset(&dataset.id).part("scope"));
-    graph.say(it, dct::LICENSE, iri_or_text(&dataset.licence));
-    graph.say(it, dct::ACCESS_RIGHTS, access_rights(dataset.level).into_owned());
+    graph.refer_to(it, dct::LICENSE, &dataset.licence, dct::LICENSE_DOCUMENT);
+    graph.refer(it, dct::ACCESS_RIGHTS, &access_rights(dataset.level).into_owned(), dct::RIGHTS_STATEMENT);
     if dataset.level != Level::Public {
         let letter = dataset.limitation.unwrap_or(Limitation::PERSONAL_DATA);
-        graph.say(it, dct::RIGHTS, word(limitation::PREFIX, &format!("INSPIRE_Directive_Article13_1{letter}")));
+        let article = word(limitation::PREFIX, &format!("INSPIRE_Directive_Article13_1{letter}"));
+        graph.refer(it, dct::RIGHTS, &article, dct::RIGHTS_STATEMENT);
     }
     graph.say(it, dct::RIGHTS, scope.clone());
     graph.about(&scope, dct::RIGHTS_STATEMENT);
@@ -155,6 +167,7 @@ fn offer(graph: &mut Graph, site: &Site, it: &NamedNode, dataset: &Published) {
     graph.say(it, foaf::PAGE, page.clone());
     graph.about(&page, foaf::DOCUMENT);
     graph.about(&offer, odrl::OFFER);
+    graph.about(&offer, odrl::POLICY);
     graph.say(&offer, odrl::ASSIGNER, site.base.iri(&Link::dataset(&dataset.id).part("owner")));
     graph.say(&offer, rdfs::SEE_ALSO, page);
     for (number, purpose) in dataset.purposes.iter().enumerate() {
@@ -173,19 +186,20 @@ fn offer(graph: &mut Graph, site: &Site, it: &NamedNode, dataset: &Published) {
 /// Laws, and the categories of the one on datasets of high value; of a dataset and of each of its distributions.
 fn law(graph: &mut Graph, it: &NamedNode, dataset: &Published) {
     for category in &dataset.high_value_categories {
-        graph.say(it, dcatap::HVD_CATEGORY, high_value_category(*category));
+        let name = |language| words::high_value_category(*category, language);
+        graph.concept(it, dcatap::HVD_CATEGORY, &high_value_category(*category), name);
         // data.gouv.fr knows them as themes alone.
-        graph.say(it, dcat::THEME, high_value_category(*category));
+        graph.concept(it, dcat::THEME, &high_value_category(*category), name);
     }
     legislation(graph, it, dataset);
 }
 
 fn legislation(graph: &mut Graph, it: &NamedNode, dataset: &Published) {
     if !dataset.high_value_categories.is_empty() {
-        graph.say(it, dcatap::APPLICABLE_LEGISLATION, NamedNode::new_unchecked(HIGH_VALUE_REGULATION));
+        graph.refer_to(it, dcatap::APPLICABLE_LEGISLATION, HIGH_VALUE_REGULATION, eli::LEGAL_RESOURCE);
     }
     for law in dataset.legislation.iter().filter(|law| *law != HIGH_VALUE_REGULATION) {
-        graph.say(it, dcatap::APPLICABLE_LEGISLATION, iri_or_text(law));
+        graph.refer_to(it, dcatap::APPLICABLE_LEGISLATION, law, eli::LEGAL_RESOURCE);
     }
 }
 
@@ -220,10 +234,10 @@ impl Distribution<'_> {
                 graph.say(&it, dct::TITLE, Literal::from(file.key.as_str()));
                 graph.say(&it, dcat::DOWNLOAD_URL, access.clone());
                 if let Some(media_type) = iana(file) {
-                    graph.say(&it, dcat::MEDIA_TYPE, media_type);
+                    graph.refer(&it, dcat::MEDIA_TYPE, &media_type, dct::MEDIA_TYPE);
                 }
                 if let Some(code) = file_type(file.media_type.as_str()) {
-                    graph.say(&it, dct::FORMAT, word(file_types::PREFIX, code));
+                    graph.refer(&it, dct::FORMAT, &word(file_types::PREFIX, code), dct::MEDIA_TYPE_OR_EXTENT);
                 }
                 let length = file.length.to_string();
                 graph.say(&it, dcat::BYTE_SIZE, Literal::new_typed_literal(length, xsd::NON_NEGATIVE_INTEGER));
@@ -238,7 +252,7 @@ impl Distribution<'_> {
             }
         }
         graph.say(&it, dcat::ACCESS_URL, access);
-        graph.say(&it, dct::LICENSE, iri_or_text(&dataset.licence));
+        graph.refer_to(&it, dct::LICENSE, &dataset.licence, dct::LICENSE_DOCUMENT);
         graph.say(&it, dct::RIGHTS, site.base.iri(&Link::dataset(&dataset.id).part("scope")));
         legislation(graph, &it, dataset);
     }
@@ -254,7 +268,7 @@ fn access_rights(level: Level) -> NamedNodeRef<'static> {
 }
 
 /// IANA's page of a media type, its parameters left off; none for what cannot stand in an IRI.
-fn iana(file: &File) -> Option<Term> {
+fn iana(file: &File) -> Option<NamedNode> {
     let essence = file.media_type.as_str().split(';').next().unwrap_or_default().trim();
-    NamedNode::new(format!("{}{essence}", media_type::PREFIX)).ok().map(Into::into)
+    NamedNode::new(format!("{}{essence}", media_type::PREFIX)).ok()
 }

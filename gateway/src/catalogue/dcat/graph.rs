@@ -1,6 +1,6 @@
 //! Triples as they are built, and subject by subject, which is how streaming serializers like them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use octroi_proto::{Instant, Localised};
 use oxrdf::{
@@ -8,12 +8,17 @@ use oxrdf::{
     vocab::{rdf, xsd},
 };
 
-use super::super::vocabulary::foaf;
+use super::super::{
+    Language,
+    vocabulary::{AUTHORITIES, foaf, skos},
+};
 
 /// What a document says.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     triples: Vec<Triple>,
+    /// What lies elsewhere and was said what it is, once in a document.
+    known: HashSet<NamedNode>,
     unnamed: usize,
 }
 
@@ -29,6 +34,55 @@ impl Graph {
 
     pub(super) fn about(&mut self, it: &(impl Clone + Into<NamedOrBlankNode>), class: NamedNodeRef<'_>) {
         self.say(it, rdf::TYPE, class.into_owned());
+    }
+
+    /// Something that lies elsewhere, of this class, which validators look for beside it. Whether it was not named in
+    /// this document before.
+    pub(super) fn refer(
+        &mut self,
+        it: &(impl Clone + Into<NamedOrBlankNode>),
+        property: NamedNodeRef<'_>,
+        to: &NamedNode,
+        class: NamedNodeRef<'_>,
+    ) -> bool {
+        self.say(it, property, to.clone());
+        let fresh = self.known.insert(to.clone());
+        if fresh {
+            self.about(to, class);
+            // The table that a word is of: validators ask for it beside the word.
+            let table = to.as_str().rsplit_once('/').map(|(table, _)| table);
+            if let Some(table) = table.filter(|table| table.starts_with(AUTHORITIES)) {
+                self.say(to, skos::IN_SCHEME, NamedNode::new_unchecked(table));
+            }
+        }
+        fresh
+    }
+
+    /// The same for a steward's IRI; text where it is none after all.
+    pub(super) fn refer_to(
+        &mut self,
+        it: &(impl Clone + Into<NamedOrBlankNode>),
+        property: NamedNodeRef<'_>,
+        iri: &str,
+        class: NamedNodeRef<'_>,
+    ) {
+        match NamedNode::new(iri) {
+            Ok(iri) => drop(self.refer(it, property, &iri, class)),
+            Err(_) => self.say(it, property, Literal::from(iri)),
+        }
+    }
+
+    /// A concept of a vocabulary elsewhere, with its names.
+    pub(super) fn concept(
+        &mut self,
+        it: &NamedNode,
+        property: NamedNodeRef<'_>,
+        concept: &NamedNode,
+        name: impl Fn(Language) -> &'static str,
+    ) {
+        if self.refer(it, property, concept, skos::CONCEPT) {
+            self.both(concept, skos::PREF_LABEL, name(Language::French), name(Language::English));
+        }
     }
 
     /// A node without a name of its own, of this class.
@@ -77,9 +131,4 @@ pub(super) fn in_language(text: &str, language: &str) -> Literal {
 
 pub(super) fn date_time(at: Instant) -> Literal {
     Literal::new_typed_literal(at.to_string(), xsd::DATE_TIME)
-}
-
-/// An IRI; text where it is none after all.
-pub(super) fn iri_or_text(text: &str) -> Term {
-    NamedNode::new(text).map_or_else(|_| Literal::from(text).into(), Into::into)
 }

@@ -69,7 +69,7 @@ impl Service {
                     "Téléchargement par HTTPS et gRPC, pour les organisations dont la demande d’accès a été accordée.",
                     "Download over HTTPS and gRPC, for organisations whose request for access was granted.",
                 );
-                graph.say(&it, dct::ACCESS_RIGHTS, access_right::RESTRICTED.into_owned());
+                graph.refer(&it, dct::ACCESS_RIGHTS, &access_right::RESTRICTED.into_owned(), dct::RIGHTS_STATEMENT);
             }
             Self::Queries => {
                 graph.both(&it, dct::TITLE, "Questions sur données sensibles", "Questions on sensitive data");
@@ -79,7 +79,7 @@ impl Service {
                     "Des chercheurs habilités posent des questions en SQL ; seuls des agrégats contrôlés sont rendus.",
                     "Approved researchers ask in SQL; only checked aggregates are released.",
                 );
-                graph.say(&it, dct::ACCESS_RIGHTS, access_right::NON_PUBLIC.into_owned());
+                graph.refer(&it, dct::ACCESS_RIGHTS, &access_right::NON_PUBLIC.into_owned(), dct::RIGHTS_STATEMENT);
             }
         }
         graph.say(&it, dct::PUBLISHER, site.base.iri(&Link::catalogue().part("publisher")));

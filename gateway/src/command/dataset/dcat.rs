@@ -3,7 +3,7 @@
 //! Reads what our own feed says (`catalogue::dcat`) and what portals say alike. What DCAT has no word for (steward,
 //! retention, impacts) is left to the defaults. Nothing is fetched: a JSON-LD context elsewhere is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use octroi_proto::DatasetId;
 use oxjsonld::JsonLdParser;
@@ -177,7 +177,8 @@ impl<'g> Node<'g> {
                 keywords.entry(language).or_default().push(literal.value());
             }
         }
-        let origins: Vec<&str> = self.iris(&dct("source")).collect();
+        let derived = self.iris("http://www.w3.org/ns/prov#wasDerivedFrom");
+        let origins: BTreeSet<&str> = self.iris(&dct("source")).chain(derived).collect();
         let fields = json!({
             "keywords": keywords,
             "themes": self.codes(&dcat("theme"), &authority("data-theme")),
