@@ -15,6 +15,7 @@ pub mod dcat;
 mod file_type;
 mod language;
 mod licence;
+pub mod lint;
 mod negotiation;
 pub mod oai;
 pub mod page;

@@ -6,6 +6,7 @@ pub(crate) mod feed;
 mod load;
 mod oai;
 pub(crate) mod page;
+mod publish;
 mod register;
 mod schema;
 mod search;

@@ -14,6 +14,7 @@ use super::{
 mod dcat;
 mod file;
 mod import;
+mod lint;
 mod load;
 mod policy;
 mod schema;
@@ -35,6 +36,9 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 0, hide_default_value = true)]
         revision: u64,
     },
+    /// Say what in a description tells of the data itself, and what is missing, before it is sent
+    #[command(after_help = "Example:\n  octroi dataset lint capteurs.toml --lang fr")]
+    Lint(lint::Lint),
     /// Put a dataset into the feeds
     Publish {
         /// Which
@@ -105,6 +109,7 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
             let description = Some(file::read(&file)?);
             datasets.describe(v1::DescribeDatasetRequest { description, revision }).await?
         }
+        Command::Lint(options) => return lint::run(&options, output),
         Command::Publish { id } => datasets.publish(v1::PublishDatasetRequest { id }).await?,
         Command::Withdraw { id, reason } => datasets.withdraw(v1::WithdrawDatasetRequest { id, reason }).await?,
         Command::Raise { id, level, reason } => {

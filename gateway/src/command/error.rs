@@ -66,6 +66,12 @@ pub enum CommandError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A description tells of its data.
+    #[error("{findings} findings stand against publication: mend them, then register or describe the dataset")]
+    NotPublishable {
+        /// How many.
+        findings: usize,
+    },
     /// Some records were refused.
     #[error("{refused} records were refused: mend them and import the file again, which leaves the others as they are")]
     NotAllImported {

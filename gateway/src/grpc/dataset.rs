@@ -58,14 +58,14 @@ impl DatasetService for Datasets {
         let permit = self.0.permit::<authorise::DescribeDataset>(&caller, &id)?;
         let description = parse(request.description)?;
         let revision = (request.revision > 0).then_some(request.revision);
-        answer(&self.0.commit(permit, change::DescribeDataset { description, revision }).await?)
+        answer(&self.0.describe(permit, change::DescribeDataset { description, revision }).await?)
     }
 
     async fn publish(&self, request: Request<v1::PublishDatasetRequest>) -> Result<Response<v1::Dataset>, Status> {
         let caller = caller(&request)?;
         let id = field("id", request.into_inner().id.parse())?;
         let permit = self.0.permit::<authorise::PublishDataset>(&caller, &id)?;
-        answer(&self.0.commit(permit, change::PublishDataset).await?)
+        answer(&self.0.publish(permit).await?)
     }
 
     async fn withdraw(&self, request: Request<v1::WithdrawDatasetRequest>) -> Result<Response<v1::Dataset>, Status> {

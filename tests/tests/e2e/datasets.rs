@@ -138,3 +138,33 @@ fn only_its_own_steward_manages_a_dataset() {
     let file = city.file("other.toml", description("other", "public", ""));
     city.octroi("operator", &["dataset", "register", file.to_str().unwrap()]).refused("policy");
 }
+
+#[test]
+fn what_tells_of_the_data_is_not_published() {
+    let city = City::start(&[]);
+    city.staff();
+    let told = octroi_tests::description("climate", "quasi-sensitive", "").replace(
+        "Une série d'essai.",
+        "Températures du 12 rue Monge, par exemple 19,5 °C ; 20,1 °C (/srv/lake/a.csv).",
+    );
+    let file = city.file("climate.toml", &told);
+    let path = file.to_str().unwrap();
+    let linted = city.octroi("claire", &["dataset", "lint", path, "--json"]);
+    let codes: Vec<String> = linted
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|finding| finding["severity"] == "blocks")
+        .map(|finding| finding["code"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(codes.len() >= 3 && linted.err.contains("stand against publication"), "{codes:?} {}", linted.err);
+    city.octroi("claire", &["dataset", "register", path]).expect();
+    let refused = city.octroi("claire", &["dataset", "publish", "climate"]);
+    refused.refused("description.fr");
+    assert!(!city.curl(&[&city.public("catalog.ttl")]).expect(200).text().contains("Monge"));
+    let mended = city.file("mended.toml", octroi_tests::description("climate", "quasi-sensitive", ""));
+    city.octroi("claire", &["dataset", "describe", mended.to_str().unwrap()]).expect();
+    city.octroi("claire", &["dataset", "publish", "climate"]).expect();
+    // Nor may what is published come to tell it.
+    city.octroi("claire", &["dataset", "describe", path]).refused("description.fr");
+}
