@@ -250,7 +250,7 @@ fn last_page(state: &FeedState) -> NonZeroU64 {
     NonZeroU64::new(state.positions.div_ceil(MOST_DATASETS as u64)).unwrap_or(NonZeroU64::MIN)
 }
 
-/// Pages written at once: one less than would keep every core from everybody else.
+/// Pages written at once.
 const WRITERS: usize = 2;
 /// Requests that may wait for a page.
 const MOST_WAITING: usize = 256;
