@@ -66,7 +66,8 @@ pub(super) fn demanded(headers: &HeaderMap, current: Option<&StoredObject>) -> R
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+/// A header's value, if it is text.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
 

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use octroi_proto::{DatasetId, Instant};
 use serde::Deserialize;
 
-use super::{named, query::Query};
+use super::{entity_tag::text, named, query::Query};
 use crate::{
     answer::{OrInternal as _, Refusal},
     authenticate::Caller,
@@ -235,8 +235,4 @@ fn accepted(headers: &HeaderMap) -> Result<Representation, Refusal> {
 
 fn language(lang: Option<&str>, headers: &HeaderMap) -> Language {
     Language::choose(lang, text(headers, &header::ACCEPT_LANGUAGE))
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
 }
