@@ -121,6 +121,22 @@ fn description() -> v1::DatasetDescription {
         retention: "P5Y".into(),
         agreement_required: Some(false),
         metadata_visibility: v1::Visibility::Members.into(),
+        discovery: Some(discovery()),
+    }
+}
+
+fn discovery() -> v1::Discovery {
+    let words = v1::Keywords { words: vec!["chaleur".into()] };
+    v1::Discovery {
+        keywords: BTreeMap::from([("fr".to_owned(), words)]),
+        themes: vec!["ENVI".into()],
+        frequency: "DAILY".into(),
+        languages: vec!["FRA".into()],
+        temporal: vec![v1::TemporalCoverage { from: "2019-01-01".into(), to: String::new() }],
+        spatial: vec![v1::SpatialCoverage { r#box: "4.90,47.20,5.20,47.40".into(), ..v1::SpatialCoverage::default() }],
+        high_value_categories: vec!["meteorological".into()],
+        derived_from: vec!["meteo-horaire".into()],
+        ..v1::Discovery::default()
     }
 }
 
