@@ -4,8 +4,9 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "octroi/v1/access.proto",
+    "octroi/v1/catalogue.proto",
     "octroi/v1/dataset.proto",
     "octroi/v1/evidence.proto",
     "octroi/v1/object.proto",

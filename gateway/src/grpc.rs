@@ -16,6 +16,7 @@ use tonic_reflection::server::{Builder, Error as ReflectionError};
 use crate::{answer::Refusal, authenticate::Caller, authorise, gateway::Gateway, listen::SmallBodyLayer};
 
 mod access;
+mod catalogue;
 mod dataset;
 mod evidence;
 mod object;
@@ -24,6 +25,7 @@ mod query;
 mod release;
 mod table;
 
+pub(crate) use catalogue::search;
 pub(crate) use principal::who;
 
 /// All services, with health and reflection. What does not stream is held to `small`.
@@ -34,6 +36,7 @@ pub async fn routes(gateway: &Gateway, small: SmallBodyLayer) -> Result<Router<G
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
     let one_answer = Routes::new(dataset::service(gateway.clone()))
+        .add_service(catalogue::service(gateway.clone()))
         .add_service(principal::service(gateway.clone()))
         .add_service(access::service(gateway.clone()))
         .add_service(evidence::service(gateway.clone()))

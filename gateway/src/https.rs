@@ -23,6 +23,7 @@ mod object;
 mod query;
 mod question;
 mod release;
+mod search;
 mod sitemap;
 mod table;
 
@@ -31,7 +32,7 @@ pub fn public(gateway: &Gateway, small: SmallBodyLayer) -> Router {
     // Nothing else here reads a body, so none is taken in.
     let asking = ckan::routes().merge(oai::routes()).layer(small);
     let packed = CompressionLayer::new().gzip(true).zstd(true);
-    let read = feed::routes().merge(sitemap::routes()).merge(asking).layer(packed);
+    let read = feed::routes().merge(search::routes()).merge(sitemap::routes()).merge(asking).layer(packed);
     // Files and tiles go out as they are: packing what is packed already, and ranges of it, helps nobody.
     finish(read.merge(object::public_routes()).merge(log::routes()), gateway)
 }
@@ -39,6 +40,7 @@ pub fn public(gateway: &Gateway, small: SmallBodyLayer) -> Router {
 /// What the api listener answers: gRPC, and the same services as JSON and bytes.
 pub fn api(gateway: &Gateway, small: SmallBodyLayer, grpc: Router<Gateway>) -> Router {
     let json = dataset::routes()
+        .merge(search::routes())
         .merge(access::routes())
         .merge(question::routes())
         .merge(release::routes())

@@ -3,10 +3,11 @@
 use std::{fs, path::Path, time::Duration};
 
 use octroi_proto::wire::v1::{
-    access_service_client::AccessServiceClient, dataset_service_client::DatasetServiceClient,
-    evidence_service_client::EvidenceServiceClient, object_service_client::ObjectServiceClient,
-    principal_service_client::PrincipalServiceClient, query_service_client::QueryServiceClient,
-    release_service_client::ReleaseServiceClient, table_service_client::TableServiceClient,
+    access_service_client::AccessServiceClient, catalogue_service_client::CatalogueServiceClient,
+    dataset_service_client::DatasetServiceClient, evidence_service_client::EvidenceServiceClient,
+    object_service_client::ObjectServiceClient, principal_service_client::PrincipalServiceClient,
+    query_service_client::QueryServiceClient, release_service_client::ReleaseServiceClient,
+    table_service_client::TableServiceClient,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use tonic::{
@@ -64,6 +65,10 @@ impl Connection {
 
     pub(crate) fn datasets(&self) -> DatasetServiceClient<Wire> {
         DatasetServiceClient::new(self.wire.clone())
+    }
+
+    pub(crate) fn catalogue(&self) -> CatalogueServiceClient<Wire> {
+        CatalogueServiceClient::new(self.wire.clone())
     }
 
     pub(crate) fn principals(&self) -> PrincipalServiceClient<Wire> {

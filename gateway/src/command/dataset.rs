@@ -18,6 +18,7 @@ mod lint;
 mod load;
 mod policy;
 mod schema;
+mod search;
 
 /// What to do.
 #[derive(Debug, Subcommand)]
@@ -89,6 +90,10 @@ pub(crate) enum Command {
     Import(import::Import),
     /// Print every dataset you may know of, as `import` reads it
     Export,
+    /// Find datasets by words, among all that you may know of
+    #[command(after_help = "Examples:\n  octroi dataset search vélo\n  \
+                            octroi dataset search 'tags:mobilité -title:ville' --filter level:public --facet groups")]
+    Search(search::Search),
     /// Show one dataset
     Show {
         /// Which
@@ -119,6 +124,7 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
         Command::Policy { id, file } => return policy::run(id, file.as_deref(), connection, output).await,
         Command::Import(import) => return import::run(import, connection, output).await,
         Command::Export => return import::export(connection).await,
+        Command::Search(search) => return search.run(connection, output).await,
         Command::Load(load) => return load::run(load, connection, output).await,
         Command::Show { id } => {
             output.record(&datasets.get(v1::GetDatasetRequest { id }).await?.into_inner());

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use octroi_proto::Dataset;
+use octroi_proto::{Dataset, DatasetId};
 
 use super::Gateway;
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     authenticate::Caller,
     catalogue::{
         Published,
-        search::{Entry, Facet, Found, Question, SearchError},
+        search::{Entry, Facet, Found, Question, SearchError, Whose},
     },
 };
 
@@ -50,13 +50,24 @@ impl Gateway {
         Ok(Entry::new(&shown, everybodys))
     }
 
-    /// What everybody may find. Datasets that were hidden a moment ago are left out, though the index still has them.
+    /// What a caller may find. Datasets that were hidden a moment ago are left out, though the index still has them.
     ///
     /// # Errors
     /// [`Refusal`] when the index or the register cannot be read; the question's own fault is the inner error.
-    pub(crate) async fn found(&self, question: Question) -> Result<Result<Shown, SearchError>, Refusal> {
+    pub(crate) async fn found(
+        &self,
+        caller: Caller,
+        question: Question,
+    ) -> Result<Result<Shown, SearchError>, Refusal> {
         let gateway = self.clone();
-        tokio::task::spawn_blocking(move || gateway.look_up(&question)).await.or_internal()?
+        tokio::task::spawn_blocking(move || match gateway.look_up(&caller, question) {
+            Ok(shown) => Ok(Ok(shown)),
+            Err(LookUpError::Index(error @ SearchError::Query(_))) => Ok(Err(error)),
+            Err(LookUpError::Index(error)) => Err(Refusal::internal(&error)),
+            Err(LookUpError::Refused(refusal)) => Err(refusal),
+        })
+        .await
+        .or_internal()?
     }
 
     /// The names of everybody's publishers, at most as many as one facet tells.
@@ -66,36 +77,63 @@ impl Gateway {
     pub(crate) async fn publishers(&self) -> Result<Vec<String>, Refusal> {
         let facets = vec![Facet::Organization];
         let all = Question { facets, values: Question::MOST_VALUES, ..Question::everything(0, 0) };
-        let counted = self.found(all).await?.or_internal()?.facets;
+        let counted = self.found(Caller::Anonymous, all).await?.or_internal()?.facets;
         let mut names = Vec::new();
         for (slug, _) in counted.into_iter().flat_map(|(_, values)| values) {
             let filters = vec![format!("organization:\"{slug}\"")];
-            let first = self.found(Question { filters, ..Question::everything(0, 1) }).await?.or_internal()?;
+            let first = self
+                .found(Caller::Anonymous, Question { filters, ..Question::everything(0, 1) })
+                .await?
+                .or_internal()?;
             names.extend(first.datasets.first().map(|dataset| dataset.publisher().to_owned()));
         }
         Ok(names)
     }
 
-    fn look_up(&self, question: &Question) -> Result<Result<Shown, SearchError>, Refusal> {
-        let Found { total, datasets: ids, facets } = match self.search.find(question) {
-            Ok(found) => found,
-            Err(error @ SearchError::Query(_)) => return Ok(Err(error)),
-            Err(error) => return Err(Refusal::internal(&error)),
-        };
+    fn look_up(&self, caller: &Caller, mut question: Question) -> Result<Shown, LookUpError> {
+        if caller.member().is_some() {
+            question.whose = Whose::EverybodysAnd(self.others_of(caller, &question)?);
+        }
+        let Found { total, datasets: ids, facets } = self.search.find(&question)?;
         let mut datasets = Vec::with_capacity(ids.len());
         let mut left = FOUND_FILES;
         for id in ids {
-            let Some(listing) = self.registry.listing(&id).or_internal()? else { continue };
-            if let Some(shown) = self.everybodys(&listing, left.min(crate::catalogue::MOST_FILES))? {
-                left = left.saturating_sub(shown.files.len());
-                datasets.push(shown);
-            }
+            let Some(dataset) = self.registry.dataset(&id).or_internal()? else { continue };
+            let Some(seen) = self.gate.may_see(caller, &dataset) else { continue };
+            let shown = self.published(seen, left.min(crate::catalogue::MOST_FILES))?;
+            left = left.saturating_sub(shown.files.len());
+            datasets.push(shown);
         }
-        Ok(Ok(Shown { total, datasets, facets }))
+        Ok(Shown { total, datasets, facets })
+    }
+
+    /// Of the matches that are not everybody's, those that this caller may know of. Each is asked of the gate before
+    /// anything is counted: what the caller may not know of is in no total, no facet and on no page.
+    fn others_of(&self, caller: &Caller, question: &Question) -> Result<Vec<DatasetId>, LookUpError> {
+        let mut theirs = Vec::new();
+        let mut page = Question {
+            words: question.words.clone(),
+            filters: question.filters.clone(),
+            whose: Whose::Others,
+            ..Question::everything(0, Question::MOST_ROWS)
+        };
+        loop {
+            let found = self.search.find(&page)?.datasets;
+            for id in &found {
+                let dataset = self.registry.dataset(id).or_internal()?;
+                if dataset.is_some_and(|dataset| self.gate.may_see(caller, &dataset).is_some()) {
+                    theirs.push(id.clone());
+                }
+            }
+            if found.len() < page.rows {
+                return Ok(theirs);
+            }
+            page.start += page.rows;
+        }
     }
 }
 
-/// What was found, as everybody may see it.
+/// What was found, as whoever asked may see it.
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) total: usize,
@@ -111,6 +149,14 @@ enum CatchUpError {
     Index(#[from] SearchError),
     #[error(transparent)]
     Published(#[from] Refusal),
+}
+
+#[derive(Debug, thiserror::Error)]
+enum LookUpError {
+    #[error(transparent)]
+    Index(#[from] SearchError),
+    #[error(transparent)]
+    Refused(#[from] Refusal),
 }
 
 /// How often the register is looked at: what is published is found so much later at most.

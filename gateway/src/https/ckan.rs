@@ -167,9 +167,7 @@ async fn search(gateway: &Gateway, parameters: &Parameters) -> Result<Value, Tro
     let mut filters: Vec<String> = parameters.list("fq_list")?;
     filters.extend(parameters.text("fq")?.map(str::to_owned));
     let words = parameters.text("q")?.unwrap_or_default().to_owned();
-    let order = sort.parse().map_err(Trouble::Search)?;
-    // Nothing is a better match for nothing: the newest first, as CKAN has it.
-    let order = if order == Order::Relevance && matches!(words.trim(), "" | "*:*") { newest() } else { order };
+    let order = sort.parse::<Order>().map_err(Trouble::Search)?.for_words(&words);
     let question = Question {
         words,
         filters,
@@ -186,10 +184,6 @@ async fn search(gateway: &Gateway, parameters: &Parameters) -> Result<Value, Tro
     Ok(json!({ "count": found.total, "sort": sort, "facets": plain, "search_facets": shown, "results": packages }))
 }
 
-fn newest() -> Order {
-    Order::By { field: crate::catalogue::search::OrderField::Modified, descending: true }
-}
-
 /// The facets asked for, of those there are.
 fn facets(parameters: &Parameters) -> Result<Vec<Facet>, Trouble> {
     let wanted = parameters.list("facet.field")?;
@@ -197,7 +191,7 @@ fn facets(parameters: &Parameters) -> Result<Vec<Facet>, Trouble> {
 }
 
 async fn found(gateway: &Gateway, question: Question) -> Result<crate::gateway::Shown, Trouble> {
-    match gateway.found(question).await? {
+    match gateway.found(Caller::Anonymous, question).await? {
         Ok(shown) => Ok(shown),
         Err(SearchError::Query(problem)) => Err(Trouble::Search(problem)),
         Err(error) => Err(Refusal::internal(&error).into()),

@@ -13,5 +13,6 @@ mod layering;
 mod leak;
 mod portals;
 mod public;
+mod search;
 mod setup;
 mod zone;

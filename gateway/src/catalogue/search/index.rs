@@ -12,7 +12,7 @@ use tantivy::{
     DateTime, Index, IndexReader, IndexWriter, Order as Direction, ReloadPolicy, TantivyDocument, TantivyError, Term,
     aggregation::{AggContextParams, AggregationCollector, AggregationLimitsGuard, agg_req::Aggregations},
     collector::{Count, TopDocs},
-    query::{AllQuery, BooleanQuery, BoostQuery, Occur, Query, QueryParser, QueryParserError, TermQuery},
+    query::{AllQuery, BooleanQuery, BoostQuery, Occur, Query, QueryParser, QueryParserError, TermQuery, TermSetQuery},
     query_grammar::{UserInputAst, UserInputLeaf, parse_query},
     schema::{
         DateOptions, DateTimePrecision, FAST, Field, INDEXED, IndexRecordOption, STORED, STRING, Schema,
@@ -263,15 +263,28 @@ impl SearchIndex {
 
     /// Words and filters, of those whose datasets are looked at.
     fn query(&self, question: &Question) -> Result<BooleanQuery, SearchError> {
-        let everybodys = Term::from_field_bool(self.fields.everybodys, question.whose == Whose::Everybodys);
         let mut clauses: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, self.words(&question.words)?)];
         for filter in &question.filters {
             // A filter decides, and weighs nothing.
             clauses.push((Occur::Must, Box::new(BoostQuery::new(self.words(filter)?, 0.0))));
         }
-        let whose = TermQuery::new(everybodys, IndexRecordOption::Basic);
-        clauses.push((Occur::Must, Box::new(BoostQuery::new(Box::new(whose), 0.0))));
+        clauses.push((Occur::Must, Box::new(BoostQuery::new(self.whose(&question.whose), 0.0))));
         Ok(BooleanQuery::new(clauses))
+    }
+
+    fn whose(&self, whose: &Whose) -> Box<dyn Query> {
+        let everybodys = |yes| -> Box<dyn Query> {
+            let term = Term::from_field_bool(self.fields.everybodys, yes);
+            Box::new(TermQuery::new(term, IndexRecordOption::Basic))
+        };
+        match whose {
+            Whose::Everybodys => everybodys(true),
+            Whose::Others => everybodys(false),
+            Whose::EverybodysAnd(these) => {
+                let ids = these.iter().map(|id| Term::from_field_text(self.fields.id, id.as_str()));
+                Box::new(BooleanQuery::union(vec![everybodys(true), Box::new(TermSetQuery::new(ids))]))
+            }
+        }
     }
 
     fn words(&self, text: &str) -> Result<Box<dyn Query>, InvalidQuery> {

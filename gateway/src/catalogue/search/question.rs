@@ -26,12 +26,14 @@ pub struct Question {
 }
 
 /// Whose datasets are looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whose {
     /// Those that everybody may know of.
     Everybodys,
     /// The others: hidden ones, those of members, drafts, what was withdrawn.
     Others,
+    /// Those that everybody may know of, and these of the others.
+    EverybodysAnd(Vec<DatasetId>),
 }
 
 /// The order of what is found.
@@ -112,6 +114,16 @@ pub enum InvalidQuery {
     Order,
 }
 
+impl Order {
+    /// The last change first.
+    pub const NEWEST: Self = Self::By { field: OrderField::Modified, descending: true };
+
+    /// Nothing is a better match for nothing: then the newest first, as CKAN has it.
+    pub fn for_words(self, words: &str) -> Self {
+        if self == Self::Relevance && matches!(words.trim(), "" | "*:*") { Self::NEWEST } else { self }
+    }
+}
+
 impl Question {
     /// The most that one answer names.
     pub const MOST_ROWS: usize = 1_000;
@@ -136,6 +148,11 @@ impl Question {
 impl Facet {
     /// All of them.
     pub const ALL: [Self; 6] = [Self::Organization, Self::Groups, Self::Tags, Self::License, Self::Format, Self::Level];
+
+    /// The facet of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|facet| facet.name() == name)
+    }
 
     /// Its name, as CKAN has it.
     pub fn name(self) -> &'static str {

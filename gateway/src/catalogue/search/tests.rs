@@ -1,4 +1,4 @@
-use octroi_proto::{DatasetState, Instant, Level, wire::v1};
+use octroi_proto::{DatasetId, DatasetState, Instant, Level, wire::v1};
 use proptest::prelude::*;
 
 use super::*;
@@ -102,6 +102,19 @@ fn others_datasets_are_found_apart_and_counted_apart() {
     assert_eq!(counted.total, 3);
     assert_eq!(counted.facets[0].1[0], ("mobilité".to_owned(), 2));
     assert_eq!(counted.facets[1].1, [("public".to_owned(), 3)]);
+}
+
+#[test]
+fn everybodys_and_some_of_the_others_are_found_and_counted_as_one() {
+    let (_folder, index) = index();
+    let these = |ids: &[&str]| Whose::EverybodysAnd(ids.iter().map(|id| id.parse().unwrap()).collect());
+    let facets = vec![Facet::Tags];
+    let asked = |ids| Question { whose: these(ids), facets: facets.clone(), values: 10, ..asked("tags:mobilité") };
+    let with = index.find(&asked(&["secret", "absent"])).unwrap();
+    assert_eq!(with.datasets.iter().map(DatasetId::as_str).collect::<Vec<_>>(), ["bornes", "secret", "velos"]);
+    assert_eq!((with.total, &with.facets[0].1[0]), (3, &("mobilité".to_owned(), 3)));
+    let without = Question { whose: Whose::Everybodys, ..asked(&[]) };
+    assert_eq!(index.find(&asked(&[])).unwrap(), index.find(&without).unwrap());
 }
 
 #[test]
