@@ -11,6 +11,7 @@ mod harvest;
 mod kill;
 mod layering;
 mod leak;
+mod lending;
 mod portals;
 mod public;
 mod search;
