@@ -145,6 +145,8 @@ pub fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Identity(args) => identity::run(&args, output),
         Command::Verify(args) => verify::run(&args, common.profile.as_deref(), output),
         Command::Registry(command) => registry::run(&command, output),
+        // A file is all that this looks at: whoever writes a description may have no profile yet.
+        Command::Client(Client::Dataset(dataset::Command::Lint(options))) => dataset::lint(&options, output),
         Command::Client(command) => {
             let runtime = tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(1)

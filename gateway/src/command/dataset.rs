@@ -20,6 +20,8 @@ mod policy;
 mod schema;
 mod search;
 
+pub(super) use self::lint::run as lint;
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -114,7 +116,7 @@ pub(crate) async fn run(command: Command, connection: &Connection, output: Outpu
             let description = Some(file::read(&file)?);
             datasets.describe(v1::DescribeDatasetRequest { description, revision }).await?
         }
-        Command::Lint(options) => return lint::run(&options, output),
+        Command::Lint(options) => return lint(&options, output),
         Command::Publish { id } => datasets.publish(v1::PublishDatasetRequest { id }).await?,
         Command::Withdraw { id, reason } => datasets.withdraw(v1::WithdrawDatasetRequest { id, reason }).await?,
         Command::Raise { id, level, reason } => {

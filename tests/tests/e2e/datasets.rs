@@ -149,7 +149,7 @@ fn what_tells_of_the_data_is_not_published() {
     );
     let file = city.file("climate.toml", &told);
     let path = file.to_str().unwrap();
-    let linted = city.octroi("claire", &["dataset", "lint", path, "--json"]);
+    let linted = city.plain(&["dataset", "lint", path, "--json"]);
     let codes: Vec<String> = linted
         .out
         .lines()
@@ -167,4 +167,22 @@ fn what_tells_of_the_data_is_not_published() {
     city.octroi("claire", &["dataset", "publish", "climate"]).expect();
     // Nor may what is published come to tell it.
     city.octroi("claire", &["dataset", "describe", path]).refused("description.fr");
+}
+
+#[test]
+fn what_the_demo_says_of_its_datasets_can_be_published() {
+    let city = City::start(&[]);
+    city.staff();
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/demo");
+    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut published = 0;
+    for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "toml")) {
+        let id = file.file_stem().unwrap().to_str().unwrap();
+        city.octroi("claire", &["dataset", "register", file.to_str().unwrap()]).expect();
+        city.octroi("claire", &["dataset", "publish", id]).expect();
+        published += 1;
+    }
+    assert!(published >= 14);
+    let feed = city.curl(&[&city.public("catalog.ttl")]).expect(200).text();
+    assert!(feed.contains("data-theme/TRAN") && feed.contains("INSPIRE_Directive_Article13_1f"), "{feed}");
 }

@@ -68,9 +68,40 @@ fn description(table: &Table) -> DatasetDescription {
         retention: text(table, "retention"),
         agreement_required: table.get("agreement_required").and_then(Value::as_bool),
         metadata_visibility: visibility.into(),
-        discovery: None,
+        discovery: table.get("discovery").and_then(Value::as_table).map(discovery),
     };
     wire.try_into().unwrap()
+}
+
+/// What the descriptions here say to portals, with no key left over.
+fn discovery(table: &Table) -> v1::Discovery {
+    const READ: [&str; 8] = [
+        "themes",
+        "frequency",
+        "languages",
+        "temporal",
+        "spatial",
+        "high_value_categories",
+        "derived_from",
+        "limitation",
+    ];
+    let unread: Vec<&String> = table.keys().filter(|key| !READ.contains(&key.as_str())).collect();
+    assert!(unread.is_empty(), "not read here yet: {unread:?}");
+    let listed = |key: &str| table.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
+    let period = |it: &Table| v1::TemporalCoverage { from: text(it, "from"), to: text(it, "to") };
+    let place =
+        |it: &Table| v1::SpatialCoverage { name: text(it, "name"), iri: text(it, "iri"), r#box: text(it, "box") };
+    v1::Discovery {
+        themes: texts(table, "themes"),
+        frequency: text(table, "frequency"),
+        languages: texts(table, "languages"),
+        temporal: listed("temporal").iter().filter_map(Value::as_table).map(period).collect(),
+        spatial: listed("spatial").iter().filter_map(Value::as_table).map(place).collect(),
+        high_value_categories: texts(table, "high_value_categories"),
+        derived_from: texts(table, "derived_from"),
+        limitation: text(table, "limitation"),
+        ..v1::Discovery::default()
+    }
 }
 
 #[test]

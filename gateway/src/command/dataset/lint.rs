@@ -26,7 +26,7 @@ pub(crate) struct Lint {
     lang: String,
 }
 
-pub(super) fn run(options: &Lint, output: Output) -> Result<(), CommandError> {
+pub(in crate::command) fn run(options: &Lint, output: Output) -> Result<(), CommandError> {
     let wire = file::read(&options.file)?;
     let malformed = |problem: String| CommandError::Malformed {
         path: options.file.clone(),
