@@ -60,6 +60,9 @@ fn question(request: v1::SearchRequest) -> Result<Question, Refusal> {
     if filters.len() > MOST_FILTERS {
         return Err(Refusal::field("filters", "must be at most 20"));
     }
+    if facets.len() > Facet::ALL.len() {
+        return Err(Refusal::field("facets", "must be at most six, each once"));
+    }
     let order = if sort.is_empty() { Order::Relevance } else { field("sort", sort.parse())? };
     Ok(Question {
         order: order.for_words(&query),

@@ -105,6 +105,7 @@ fn bad_questions_are_told_what_to_mend() {
         ("q=%22", "is no query"),
         ("sort=colour", "`score`, `name`"),
         ("facets=steward", "must be among `organization`"),
+        ("facets=tags,tags,tags,tags,tags,tags,tags", "must be at most six"),
         ("page_size=2000", "must be at most 1000"),
         ("colour=red", "not known here"),
         ("start=-1", "not of its form"),
